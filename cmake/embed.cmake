@@ -1,0 +1,18 @@
+# cmake -DOUT=x.c -DPREFIX=p_ -DFILES=a.sh|b.sh -P embed.cmake: text files as C strings.
+string(REPLACE "|" ";" FILES "${FILES}")
+set(c "/* made by cmake/embed.cmake */\n")
+foreach(f IN LISTS FILES)
+    get_filename_component(stem "${f}" NAME_WE)
+    string(REPLACE "-" "_" stem "${stem}")
+    file(READ "${f}" text)
+    # Semicolons and brackets would be taken for CMake's own lists.
+    string(REGEX REPLACE "(^|\n)[ \t]+" "\\1" text "${text}")
+    string(REGEX REPLACE "\n#[^\n]*" "" text "\n${text}")
+    string(REGEX REPLACE "\n\n+" "\n" text "${text}")
+    string(REGEX REPLACE "^\n" "" text "${text}")
+    string(REPLACE "\\" "\\\\" text "${text}")
+    string(REPLACE "\"" "\\\"" text "${text}")
+    string(REPLACE "\n" "\\n\"\n\"" text "${text}")
+    string(APPEND c "extern const char ${PREFIX}${stem}[];\nconst char ${PREFIX}${stem}[] = \"${text}\";\n")
+endforeach()
+file(WRITE "${OUT}" "${c}")

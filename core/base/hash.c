@@ -1,0 +1,151 @@
+#include "gnrrun/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "gnrrun/mem.h"
+
+struct gn_hash {
+    EVP_MD *md;
+    EVP_MD_CTX *ctx;
+};
+
+/* SHA-256 of OpenSSL can only fail for want of memory or of the algorithm itself. */
+static void must(int ok)
+{
+    if (ok != 1)
+        abort();
+}
+
+struct gn_hash *gn_hash_new(void)
+{
+    struct gn_hash *h = gn_new(struct gn_hash);
+
+    h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    h->ctx = EVP_MD_CTX_new();
+    must(h->md && h->ctx);
+    gn_hash_reset(h);
+    return h;
+}
+
+void gn_hash_reset(struct gn_hash *h)
+{
+    must(EVP_DigestInit_ex2(h->ctx, h->md, NULL));
+}
+
+void gn_hash_add(struct gn_hash *h, const void *data, size_t len)
+{
+    must(EVP_DigestUpdate(h->ctx, data, len));
+}
+
+void gn_hash_end(struct gn_hash *h, uint8_t out[GN_HASH_LEN])
+{
+    unsigned n = 0;
+
+    must(EVP_DigestFinal_ex(h->ctx, out, &n));
+    must(n == GN_HASH_LEN);
+}
+
+void gn_hash_free(struct gn_hash *h)
+{
+    if (!h)
+        return;
+    EVP_MD_CTX_free(h->ctx);
+    EVP_MD_free(h->md);
+    free(h);
+}
+
+void gn_hash_data(const void *data, size_t len, uint8_t out[GN_HASH_LEN])
+{
+    struct gn_hash *h = gn_hash_new();
+
+    gn_hash_add(h, data, len);
+    gn_hash_end(h, out);
+    gn_hash_free(h);
+}
+
+void gn_hex(const uint8_t *data, size_t n, char *out)
+{
+    static const char digit[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digit[data[i] >> 4];
+        out[2 * i + 1] = digit[data[i] & 15];
+    }
+    out[2 * n] = '\0';
+}
+
+static int digit_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool gn_unhex(const char *hex, uint8_t *out, size_t n)
+{
+    if (strlen(hex) != 2 * n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        int hi = digit_value(hex[2 * i]), lo = digit_value(hex[2 * i + 1]);
+
+        if (hi < 0 || lo < 0)
+            return false;
+        out[i] = (uint8_t)(hi << 4 | lo);
+    }
+    return true;
+}
+
+/* Polynomial 0x04c11db7, most significant bit first, as POSIX gives it for cksum. */
+static uint32_t crc_step(uint32_t crc, uint8_t byte)
+{
+    crc ^= (uint32_t)byte << 24;
+    for (int i = 0; i < 8; i++)
+        crc = crc & 0x80000000U ? crc << 1 ^ 0x04c11db7U : crc << 1;
+    return crc;
+}
+
+void gn_cksum_add(struct gn_cksum *c, const void *data, size_t len)
+{
+    static uint32_t table[256];
+    const uint8_t *p = data;
+
+    if (!table[1])
+        for (unsigned i = 0; i < 256; i++)
+            table[i] = crc_step(0, (uint8_t)i);
+    for (size_t i = 0; i < len; i++)
+        c->crc = c->crc << 8 ^ table[c->crc >> 24 ^ p[i]];
+    c->len += len;
+}
+
+uint32_t gn_cksum_end(const struct gn_cksum *c)
+{
+    uint32_t crc = c->crc;
+
+    for (uint64_t n = c->len; n; n >>= 8)
+        crc = crc_step(crc, (uint8_t)(n & 0xff));
+    return ~crc;
+}
+
+void gn_random_hex(char *out, size_t n)
+{
+    uint8_t raw[64];
+
+    while (n) {
+        size_t k = n < sizeof raw ? n : sizeof raw;
+
+        /* getentropy would do, but is not POSIX.1-2008 */
+        must(RAND_bytes(raw, (int)k));
+        gn_hex(raw, k, out);
+        out += 2 * k;
+        n -= k;
+    }
+}

@@ -1,0 +1,194 @@
+/* text.c - sizes, times and near misses as people write them. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "gnrrun/buf.h"
+#include "gnrrun/mem.h"
+
+char *gn_fmt_bytes(uint64_t bytes, char out[32])
+{
+    static const char *const unit[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+    double v = (double)bytes;
+    size_t u = 0;
+
+    if (bytes < 1000) {
+        snprintf(out, 32, "%d B", (int)bytes);
+        return out;
+    }
+    for (v /= 1000; v >= 999.5 && u + 1 < sizeof unit / sizeof *unit; u++)
+        v /= 1000;
+    snprintf(out, 32, v < 9.95 ? "%.1f %s" : "%.0f %s", v, unit[u]);
+    return out;
+}
+
+char *gn_fmt_seconds(int64_t s, char out[32])
+{
+    if (s < 0)
+        s = 0;
+    if (s < 60)
+        snprintf(out, 32, "%d s", (int)s);
+    else if (s < 3600)
+        snprintf(out, 32, "%d m %d s", (int)(s / 60), (int)(s % 60));
+    else if (s < 86400)
+        snprintf(out, 32, "%d h %d m", (int)(s / 3600), (int)(s / 60 % 60));
+    else
+        snprintf(out, 32, "%" PRId64 " d %d h", s / 86400, (int)(s / 3600 % 24));
+    return out;
+}
+
+bool gn_parse_bytes(const char *s, uint64_t *out)
+{
+    static const struct {
+        const char *name;
+        uint64_t factor;
+    } unit[] = {
+        {"", 1},
+        {"b", 1},
+        {"k", 1000},
+        {"kb", 1000},
+        {"kib", 1ULL << 10},
+        {"m", 1000000},
+        {"mb", 1000000},
+        {"mib", 1ULL << 20},
+        {"g", 1000000000},
+        {"gb", 1000000000},
+        {"gib", 1ULL << 30},
+        {"t", 1000000000000ULL},
+        {"tb", 1000000000000ULL},
+        {"tib", 1ULL << 40},
+    };
+    char *end;
+    double v;
+
+    if (!isdigit((unsigned char)*s) || s[strspn(s, "0123456789.")] == 'x')
+        return false;
+    errno = 0;
+    v = strtod(s, &end);
+    while (*end == ' ')
+        end++;
+    for (size_t i = 0; i < sizeof unit / sizeof *unit; i++) {
+        if (strcasecmp(end, unit[i].name) != 0)
+            continue;
+        v *= (double)unit[i].factor;
+        if (errno || v < 0 || v > 9e18)
+            return false;
+        *out = (uint64_t)v;
+        return true;
+    }
+    return false;
+}
+
+/* [D-]HH:MM:SS, MM:SS: as batch systems write limits. */
+static bool parse_clock(const char *s, int64_t *out)
+{
+    int64_t days = 0, part[3] = {0};
+    const char *dash = strchr(s, '-');
+    size_t n = 0;
+    char *end;
+
+    if (dash) {
+        days = strtoll(s, &end, 10);
+        if (end != dash || days > 36500)
+            return false;
+        s = dash + 1;
+    }
+    for (;;) {
+        if (n == 3 || !isdigit((unsigned char)*s))
+            return false;
+        part[n++] = strtoll(s, &end, 10);
+        if (part[n - 1] > 1000000)
+            return false;
+        if (!*end)
+            break;
+        if (*end != ':')
+            return false;
+        s = end + 1;
+    }
+    if (n == 1 && !dash)
+        return false;
+    if (n == 3 || dash)
+        *out = days * 86400 + part[0] * 3600 + part[1] * 60 + part[2];
+    else
+        *out = part[0] * 60 + part[1];
+    return true;
+}
+
+bool gn_parse_seconds(const char *s, int64_t *out)
+{
+    int64_t sum = 0;
+
+    if (strpbrk(s, ":-"))
+        return parse_clock(s, out);
+    do {
+        char *end;
+        double v, factor;
+
+        if (!isdigit((unsigned char)*s) || s[strspn(s, "0123456789.")] == 'x')
+            return false;
+        v = strtod(s, &end);
+        while (*end == ' ')
+            end++;
+        switch (tolower((unsigned char)*end)) {
+        case '\0':
+        case 's':
+            factor = 1;
+            break;
+        case 'm':
+            factor = 60;
+            break;
+        case 'h':
+            factor = 3600;
+            break;
+        case 'd':
+            factor = 86400;
+            break;
+        case 'w':
+            factor = 604800;
+            break;
+        default:
+            return false;
+        }
+        if (v * factor > 1e10)
+            return false;
+        sum += (int64_t)(v * factor + 0.5);
+        s = *end ? end + 1 : end;
+        while (*s == ' ')
+            s++;
+    } while (*s);
+    *out = sum;
+    return true;
+}
+
+unsigned gn_edit_distance(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b);
+    unsigned d[3][66];
+
+    if (la > 64 || lb > 64)
+        return 1000;
+    for (size_t j = 0; j <= lb; j++)
+        d[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= la; i++) {
+        unsigned *row = d[i % 3], *up = d[(i - 1) % 3], *up2 = d[(i + 1) % 3];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= lb; j++) {
+            unsigned v = up[j - 1] + (a[i - 1] != b[j - 1]);
+
+            if (up[j] + 1 < v)
+                v = up[j] + 1;
+            if (row[j - 1] + 1 < v)
+                v = row[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                up2[j - 2] + 1 < v)
+                v = up2[j - 2] + 1;
+            row[j] = v;
+        }
+    }
+    return d[la % 3][lb];
+}

@@ -1,0 +1,98 @@
+/*
+ * far.h - talking with a program of ours on the far side.
+ *
+ * The exec request is always `exec /bin/sh`; the program (core/remote/sh/, with its
+ * arguments as assignments in front) goes over stdin; the first thing it says is the
+ * line "gn1 NONCE".  All before that is login noise and skipped (at most 1 MiB).
+ * Nothing of ours is sent after the program until that line has come, so a shell that
+ * reads ahead cannot swallow it.  After it the far side says lines:
+ *
+ *     word key=value key=value ...       values without blanks, or last: msg=free text
+ *     d LEN                              then exactly LEN bytes
+ *     k                                  still here (every few seconds of silence)
+ *     err CODE msg=...                   the end; CODE is one of the words of gn_far_code
+ *
+ * Foreign text: bounded, and made safe before it is shown.
+ */
+#ifndef GNRRUN_FAR_H
+#define GNRRUN_FAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gnrrun/transport.h"
+
+/* Silence after which a far side that owes an answer counts as gone. */
+#define GN_FAR_SILENCE_MS 20000
+
+struct gn_far;
+
+struct gn_far_arg {
+    const char *name;  /* becomes the variable a_NAME */
+    const char *value; /* anything but NUL */
+};
+
+/*
+ * Start the program op ("launch", "follow", ...: a file in core/remote/sh/) and wait
+ * for its first line.  args ends with a NULL name.
+ */
+GN_MUST int gn_far_open(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
+                        struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err);
+
+/*
+ * The next line but "k", terminated, without its newline, valid until the next call.
+ * *line is NULL at the end of the stream.  An "err" line becomes the error it names,
+ * with the far side's words made safe.  Silence for timeout_ms ("k" counts as a sign
+ * of life) is GN_E_NET.
+ */
+GN_MUST int gn_far_line(struct gn_far *f, int64_t timeout_ms, const char **line,
+                        const struct gn_ctx *ctx, struct gn_err *err);
+
+/* Raw bytes after a line, *n == 0 at the end of the stream. */
+GN_MUST int gn_far_read(struct gn_far *f, void *buf, size_t cap, size_t *n,
+                        const struct gn_ctx *ctx, struct gn_err *err);
+GN_MUST int gn_far_write(struct gn_far *f, const void *data, size_t len, const struct gn_ctx *ctx,
+                         struct gn_err *err);
+GN_MUST int gn_far_eof(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err);
+
+/* The words that must come next; otherwise GN_E_PROTO. */
+GN_MUST int gn_far_expect(struct gn_far *f, const char *word, const char **line,
+                          const struct gn_ctx *ctx, struct gn_err *err);
+
+/* Wait for the end and free; a stream that ends badly is an error.  NULL is allowed. */
+GN_MUST int gn_far_finish(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err);
+
+/* Drop it, whatever it is doing. */
+void gn_far_close(struct gn_far *f);
+
+/* Value of key in "word key=value ...": copied and terminated; false when absent or too long. */
+bool gn_far_field(const char *line, const char *key, char *out, size_t cap);
+int64_t gn_far_number(const char *line, const char *key, int64_t otherwise);
+
+/* What a status line says (protocol: core/remote/sh/README). */
+enum gn_far_state {
+    GN_FAR_NONE,     /* no such run there */
+    GN_FAR_PREPARED, /* shipped, not started */
+    GN_FAR_STARTING,
+    GN_FAR_RUNNING,
+    GN_FAR_STOPPING,
+    GN_FAR_ENDED,    /* the exit record is there */
+    GN_FAR_LOST,     /* nobody runs it and it left no exit record: reboot or kill -9 */
+    GN_FAR_ELSEWHERE /* it runs on another host that shares this home */
+};
+
+struct gn_far_status {
+    enum gn_far_state state;
+    int code;        /* ended: exit status, 128 + N for a signal */
+    char sig[16];    /* ended by a signal: "TERM"; else "" */
+    char reason[24]; /* ended: exit signal stop timeout setup; lost: reboot killed; ... */
+    char host[128];  /* where it runs */
+    int64_t start_s, end_s, now_s; /* far clock; 0: unknown */
+    int64_t log_bytes;             /* -1: unknown */
+    bool setup;                    /* running: still in its setup */
+};
+
+/* From "st TOKEN state=... ...".  GN_E_PROTO when it is no status line. */
+GN_MUST int gn_far_parse_status(const char *line, struct gn_far_status *out, struct gn_err *err);
+
+#endif

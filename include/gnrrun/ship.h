@@ -1,0 +1,141 @@
+/*
+ * ship.h - from a project folder to the bytes that the far side lacks.
+ *
+ *   gn_scan()      which files belong to the project, and what is in each
+ *   gn_manifest    the answer: sorted, hashed, with one id for the whole
+ *   gn_pack        a tar stream of chosen entries, checked against the manifest while it is read
+ */
+#ifndef GNRRUN_SHIP_H
+#define GNRRUN_SHIP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "gnrrun/ctx.h"
+#include "gnrrun/hash.h"
+#include "gnrrun/mem.h"
+
+/* --- ignore rules: git's grammar, git's verdicts ------------------------------------------- */
+
+struct gn_ignore;
+
+/* Who decided, and how. */
+struct gn_verdict {
+    bool ignored;
+    const char
+        *source; /* ".gitignore", "sub/.gnrrunignore", "built in", ...; NULL: no rule matched */
+    const char *pattern; /* as written */
+    unsigned line;
+};
+
+struct gn_ignore *gn_ignore_new(void);
+void gn_ignore_free(struct gn_ignore *ig);
+
+/*
+ * Add the rules of one file.  dir is the folder they count in ("" for the root, no slashes at
+ * the ends).  Among files, those added later win; inside a file later lines win; so add built-in
+ * rules first, then outer folders before inner ones.  Strings are copied.
+ */
+void gn_ignore_add(struct gn_ignore *ig, const char *dir, const char *source, const char *text,
+                   size_t len);
+
+/* Forget rules that were added for dir and folders below it (a walk that leaves a folder). */
+void gn_ignore_pop(struct gn_ignore *ig, const char *dir);
+
+/* The verdict on path (relative, no leading ./) alone: the caller has seen that no parent is ignored. */
+void gn_ignore_match(const struct gn_ignore *ig, const char *path, bool is_dir,
+                     struct gn_verdict *out);
+
+/* One pattern of git's grammar against a path, for results: and the guard. */
+bool gn_glob_match(const char *pattern, const char *path, bool is_dir);
+
+/* --- manifest ------------------------------------------------------------------------------ */
+
+enum gn_kind { GN_FILE, GN_DIR, GN_LINK };
+
+struct gn_entry {
+    const char *path; /* relative, "/" between parts; in the manifest's memory */
+    const char *link; /* GN_LINK: where it points, as it stands; else NULL */
+    uint64_t size;    /* GN_FILE */
+    int64_t mtime_ns;
+    uint64_t blocks; /* 512-byte blocks in use: much fewer than size: sparse; not in the id */
+    uint8_t hash[GN_HASH_LEN]; /* GN_FILE: SHA-256 of the content; else zeros */
+    uint16_t mode;             /* permission bits, 0777 at most */
+    uint8_t kind;              /* enum gn_kind */
+};
+
+/* Sorted by path as unsigned bytes.  Folders are entries too (empty ones must survive). */
+struct gn_manifest {
+    struct gn_entry *v;
+    size_t n;
+    uint64_t bytes;         /* of all files */
+    char id[GN_HASH_HEX];   /* SHA-256 over path, kind, mode, size, hash, link of all; not times */
+    struct gn_arena *arena; /* holds the strings */
+};
+
+void gn_manifest_free(struct gn_manifest *m);
+
+/* Owned copy on disk, written whole or not at all; reading is strict (fuzzed): GN_E_PROTO when it is not ours. */
+GN_MUST int gn_manifest_write(const struct gn_manifest *m, const char *path, struct gn_err *err);
+GN_MUST int gn_manifest_read(const char *path, struct gn_manifest **out, struct gn_err *err);
+const struct gn_entry *gn_manifest_find(const struct gn_manifest *m, const char *path);
+
+/* What must be done to turn old into cur: visited in cur's order, deletions (in reverse order) first. */
+enum gn_change { GN_REMOVE, GN_ADD, GN_REPLACE };
+typedef void (*gn_change_fn)(enum gn_change what, const struct gn_entry *e, void *arg);
+void gn_manifest_diff(const struct gn_manifest *old, const struct gn_manifest *cur, gn_change_fn fn,
+                      void *arg); /* old NULL: all is new */
+
+/* --- scan ---------------------------------------------------------------------------------- */
+
+struct gn_scan_opts {
+    const char *root;             /* folder (or one file: then it is the only entry) */
+    bool everything;              /* data: no ignore rules, no guard */
+    const struct gn_strs *ignore; /* extra patterns, strongest */
+    const struct gn_strs *skip;   /* paths (data:) that are not part of the project */
+    const struct gn_strs *allow;  /* patterns that the guard for secrets lets pass */
+    uint64_t max_bytes; /* size gate, 0: none: GN_E_LIMIT names the largest and proposes data: */
+    const char *cache_file; /* (path, size, mtime, ctime, inode) -> hash; NULL: none */
+};
+
+/*
+ * Walk, decide, hash.  A file that changes while it is read is read again, then GN_E_CHANGED.
+ * A secret (.env, private key) that is not allowed: GN_E_CONFIG naming it, nothing is sent.
+ * Sockets, FIFOs and devices are skipped with a GN_EV_WARN; an unreadable file is an error.
+ */
+GN_MUST int gn_scan(const struct gn_ctx *ctx, const struct gn_scan_opts *opts,
+                    struct gn_manifest **out, struct gn_err *err);
+
+/* Why path is or is not shipped.  text: one line for a person. */
+GN_MUST int gn_scan_why(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, const char *path,
+                        bool *shipped, struct gn_buf *text, struct gn_err *err);
+
+/* --- pack: a tar stream, made while it is sent --------------------------------------------- */
+
+typedef int (*gn_sink_fn)(void *arg, const void *data, size_t len, struct gn_err *err);
+
+struct gn_pack;
+
+/* GNU tar format (every tar reads it), compressed with zstd if asked. */
+GN_MUST int gn_pack_open(gn_sink_fn sink, void *arg, bool zstd, struct gn_pack **out,
+                         struct gn_err *err);
+/* A small file that is only here in memory. */
+GN_MUST int gn_pack_mem(struct gn_pack *p, const char *path, mode_t mode, const void *data,
+                        size_t len, struct gn_err *err);
+GN_MUST int gn_pack_dir(struct gn_pack *p, const char *path, mode_t mode, struct gn_err *err);
+/*
+ * Entry e of the tree at root as prefix/path.  The content is hashed on its way: if it is not
+ * what the manifest says, GN_E_CHANGED (the stream is then worthless and must be dropped).
+ * A sparse file travels as its data only, as x/N; sh lines that put it together are added to
+ * `after`, to be run over there, beside x/ and prefix/, once all is unpacked.
+ * progress is called with bytes of content done.
+ */
+GN_MUST int gn_pack_entry(struct gn_pack *p, const char *root, const char *prefix,
+                          const struct gn_entry *e, struct gn_buf *after,
+                          void (*progress)(void *arg, uint64_t bytes), void *progress_arg,
+                          const struct gn_ctx *ctx, struct gn_err *err);
+GN_MUST int gn_pack_close(struct gn_pack *p, struct gn_err *err); /* writes the end; frees */
+void gn_pack_abort(struct gn_pack *p);
+
+#endif
