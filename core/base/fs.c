@@ -73,21 +73,11 @@ int gn_fs_read(const char *path, struct gn_buf *out, struct gn_err *err)
         goto out;
     }
     for (;;) {
-        char *room = gn_buf_room(out, 1);
-        size_t free_bytes;
-        ssize_t n;
+        char probe, *room = out->len < out->max ? gn_buf_room(out, 1) : &probe;
+        size_t left = out->max - out->len;
+        size_t cap = room == &probe ? 1 : out->cap - out->len - 1;
+        ssize_t n = read(fd, room, room == &probe || cap < left ? cap : left);
 
-        if (!room) {
-            char max[32];
-
-            rc = gn_err_set(err, GN_E_LIMIT, "'%s' is larger than %s", path,
-                            gn_fmt_bytes(out->max, max));
-            goto out;
-        }
-        free_bytes = out->cap - out->len - 1;
-        if (free_bytes > out->max - out->len)
-            free_bytes = out->max - out->len;
-        n = read(fd, room, free_bytes);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -96,6 +86,13 @@ int gn_fs_read(const char *path, struct gn_buf *out, struct gn_err *err)
         }
         if (n == 0)
             break;
+        if (room == &probe) {
+            char max[32];
+
+            rc = gn_err_set(err, GN_E_LIMIT, "'%s' is larger than %s", path,
+                            gn_fmt_bytes(out->max, max));
+            goto out;
+        }
         gn_buf_commit(out, (size_t)n);
     }
 out:
