@@ -68,17 +68,21 @@ void gn_store_close(struct gn_store *s);
 
 /*
  * Write a new run down and give it its id and name (project-N, N counts up per project name and
- * is never used again).  Durable when it returns (synchronous=FULL).  r->name, r->id are set.
+ * is never used again).  Durable when it returns (synchronous=FULL).  r->name and r->id are set;
+ * token and created_s too when they were not given.
  */
 GN_MUST int gn_store_create(struct gn_store *s, struct gn_run *r, struct gn_err *err);
 
-/* Write all fields but id, name, token, created_s.  durable: fsync before return. */
+/*
+ * Write all fields but id, name, token, created_s; shown_bytes only when it is more than what is
+ * there.  durable: fsync before return.  GN_E_NOTFOUND when the run was forgotten meanwhile.
+ */
 GN_MUST int gn_store_update(struct gn_store *s, const struct gn_run *r, bool durable,
                             struct gn_err *err);
 
 /*
  * Only if the run is not over: never brings an ended run back to life when two gnrrun look at it.
- * Fields as in update.  *changed says whether it was done.
+ * Fields as in update.  Durable.  *changed says whether it was done.
  */
 GN_MUST int gn_store_advance(struct gn_store *s, const struct gn_run *r, bool *changed,
                              struct gn_err *err);
@@ -122,9 +126,15 @@ GN_MUST int gn_store_get_fetched_by(struct gn_store *s, int64_t run_id, const ch
                                     const char *path, struct gn_fetched_file *out,
                                     struct gn_err *err);
 
-/* Many small writes as one transaction; begin and end nest not. */
+/*
+ * Many small writes as one durable transaction; begin and end nest not.  When a write of it fails
+ * the others may be gone too: gn_store_end() then fails.
+ */
 GN_MUST int gn_store_begin(struct gn_store *s, struct gn_err *err);
 GN_MUST int gn_store_end(struct gn_store *s, struct gn_err *err);
+
+/* Read the whole file and say whether it is sound. */
+GN_MUST int gn_store_check(struct gn_store *s, struct gn_err *err);
 
 /* Paths beside the database: state_dir/runs/NAME/{log,manifest}.  The caller's. */
 char *gn_store_path(const struct gn_ctx *ctx, const struct gn_run *r, const char *leaf);

@@ -1,0 +1,38 @@
+/*
+ * state.h - what the files of this folder share: the open store, and a run as a row.
+ */
+#ifndef GN_STATE_STATE_H
+#define GN_STATE_STATE_H
+
+#include "db.h"
+#include "gnrrun/store.h"
+
+struct gn_store {
+    const struct gn_ctx *ctx;
+    struct gn_db *db;
+    char *path;
+    char *insert_sql, *update_sql, *advance_sql; /* made from the table in run.c */
+    bool durable;                                /* synchronous is FULL now */
+    bool batch;                                  /* between gn_store_begin and gn_store_end */
+};
+
+/* Before a write: fsync at its commit or not.  Within a batch: is the batch still whole? */
+GN_MUST int gn_store_durable(struct gn_store *s, bool durable, struct gn_err *err);
+
+/* Columns of a run in the order that gn_run_from_row() reads: for SELECT. */
+#define GN_RUN_COLUMNS                                                                             \
+    "id, name, token, created_s, project, root, target, workdir, command, spec, snapshot, note, "  \
+    "state, code, sig, reason, host, started_s, ended_s, log_bytes, shown_bytes, fetched, "        \
+    "fetched_files, fetched_bytes, ship_files, ship_bytes, sent_bytes, detached, removed_there"
+
+/* The row that st stands on, as a copy; an unknown state is an error. */
+GN_MUST int gn_run_from_row(struct gn_stmt *st, struct gn_run *out, struct gn_err *err);
+
+/* Values of all that an update may change, from parameter 1 on; the number of the next one. */
+int gn_run_bind(struct gn_stmt *st, const struct gn_run *r);
+
+/* INSERT and UPDATE for these values; the caller's. */
+char *gn_run_insert_sql(void);
+char *gn_run_update_sql(const char *where);
+
+#endif
