@@ -1,0 +1,75 @@
+#include "cli/ui.h"
+
+#include <string.h>
+
+void gn_table_row(struct gn_table *t, const char *const *cells)
+{
+    struct gn_buf b = GN_BUF_INIT((size_t)64 << 10);
+
+    for (size_t i = 0; i < t->n; i++) {
+        const char *s = cells[i] && *cells[i] ? cells[i] : "-";
+
+        gn_buf_reset(&b);
+        gn_buf_addsafe(&b, s, strlen(s), (size_t)4 << 10);
+        gn_strs_add(&t->cells, b.ptr);
+    }
+    gn_buf_clear(&b);
+}
+
+static void pad(struct gn_buf *b, size_t n)
+{
+    while (n--)
+        gn_buf_addc(b, ' ');
+}
+
+static void print_row(struct gn_ui *ui, const struct gn_table *t, const char *const *cells,
+                      const size_t *width)
+{
+    struct gn_buf line = GN_BUF_INIT((size_t)1 << 20);
+    size_t at = 0;
+
+    for (size_t i = 0; i < t->n; i++) {
+        size_t w = gn_width(cells[i]), len = strlen(cells[i]);
+        bool right = t->right & (1u << i);
+
+        if (i)
+            gn_buf_adds(&line, "  ");
+        if (i + 1 == t->n && gn_ui_out_is_tty(ui) && !right) {
+            size_t room = (size_t)gn_ui_columns(ui) > at + 8 ? (size_t)gn_ui_columns(ui) - at : 8;
+
+            if (w > room)
+                len = gn_width_cut(cells[i], room);
+        }
+        if (right)
+            pad(&line, width[i] - w);
+        gn_buf_add(&line, cells[i], len);
+        if (!right && i + 1 < t->n)
+            pad(&line, width[i] - w);
+        at += width[i] + 2;
+    }
+    gn_buf_addc(&line, '\n');
+    gn_ui_out(ui, line.ptr, line.len);
+    gn_buf_clear(&line);
+}
+
+void gn_table_print(struct gn_ui *ui, struct gn_table *t)
+{
+    size_t width[GN_TABLE_COLUMNS] = {0};
+
+    for (size_t i = 0; i < t->n; i++)
+        width[i] = gn_width(t->head[i]);
+    for (size_t i = 0; i < t->cells.n; i++) {
+        size_t w = gn_width(t->cells.v[i]);
+
+        if (w > width[i % t->n])
+            width[i % t->n] = w;
+    }
+    print_row(ui, t, t->head, width);
+    for (size_t i = 0; i + t->n <= t->cells.n; i += t->n)
+        print_row(ui, t, (const char *const *)t->cells.v + i, width);
+}
+
+void gn_table_clear(struct gn_table *t)
+{
+    gn_strs_clear(&t->cells);
+}
