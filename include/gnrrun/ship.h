@@ -4,6 +4,7 @@
  *   gn_scan()      which files belong to the project, and what is in each
  *   gn_manifest    the answer: sorted, hashed, with one id for the whole
  *   gn_pack        a tar stream of chosen entries, checked against the manifest while it is read
+ *   gn_unpack()    the other way: tar from the far side, handed on entry by entry
  */
 #ifndef GNRRUN_SHIP_H
 #define GNRRUN_SHIP_H
@@ -76,6 +77,13 @@ struct gn_manifest {
 
 void gn_manifest_free(struct gn_manifest *m);
 
+/*
+ * 1 GiB or more of which less than half is stored: nobody waits for SHA-256 over the holes, so the
+ * hash of such a file is over its 4096-byte blocks that are not zero, each behind its number.  It
+ * is not what sha256sum says.
+ */
+bool gn_entry_is_huge_sparse(const struct gn_entry *e);
+
 /* Owned copy on disk, written whole or not at all; reading is strict (fuzzed): GN_E_PROTO when it is not ours. */
 GN_MUST int gn_manifest_write(const struct gn_manifest *m, const char *path, struct gn_err *err);
 GN_MUST int gn_manifest_read(const char *path, struct gn_manifest **out, struct gn_err *err);
@@ -129,7 +137,7 @@ GN_MUST int gn_pack_dir(struct gn_pack *p, const char *path, mode_t mode, struct
  * what the manifest says, GN_E_CHANGED (the stream is then worthless and must be dropped).
  * A sparse file travels as its data only, as x/N; sh lines that put it together are added to
  * `after`, to be run over there, beside x/ and prefix/, once all is unpacked.
- * progress is called with bytes of content done.
+ * progress is called with the bytes of content done since the last call (holes count).
  */
 GN_MUST int gn_pack_entry(struct gn_pack *p, const char *root, const char *prefix,
                           const struct gn_entry *e, struct gn_buf *after,
@@ -137,5 +145,48 @@ GN_MUST int gn_pack_entry(struct gn_pack *p, const char *root, const char *prefi
                           const struct gn_ctx *ctx, struct gn_err *err);
 GN_MUST int gn_pack_close(struct gn_pack *p, struct gn_err *err); /* writes the end; frees */
 void gn_pack_abort(struct gn_pack *p);
+
+/* --- unpack: tar archives from the far side, read but not obeyed ---------------------------- */
+
+/* Up to cap bytes into buf; *n == 0 at the end of the input. */
+typedef int (*gn_source_fn)(void *arg, void *buf, size_t cap, size_t *n, struct gn_err *err);
+
+enum gn_unpack_kind {
+    GN_UNPACK_FILE,
+    GN_UNPACK_DIR,
+    GN_UNPACK_LINK,  /* symbolic */
+    GN_UNPACK_HARD,  /* the same file as the earlier entry that link names */
+    GN_UNPACK_OTHER, /* device, FIFO, ...: nothing to be made of it */
+};
+
+/* All of it is foreign: path may be absolute or hold "..", mode may hold setuid. */
+struct gn_unpack_entry {
+    const char
+        *path; /* 1 to GN_UNPACK_PATH_MAX bytes, no NUL; a folder's final slashes are dropped */
+    const char *link; /* GN_UNPACK_LINK, _HARD: not empty, as bounded as path; else NULL */
+    uint64_t size;    /* GN_UNPACK_FILE; else 0 */
+    int64_t mtime_ns;
+    enum gn_unpack_kind kind;
+    mode_t mode; /* 07777 at most */
+};
+#define GN_UNPACK_PATH_MAX 4096
+
+/*
+ * begin, then for files data in rising offsets (what is left out up to size is zeros: the far tar
+ * found holes), then end.  A result other than GN_OK stops everything and becomes gn_unpack's.
+ */
+struct gn_unpack_ops {
+    int (*begin)(void *arg, const struct gn_unpack_entry *e, struct gn_err *err);
+    int (*data)(void *arg, uint64_t offset, const void *data, size_t len, struct gn_err *err);
+    int (*end)(void *arg, struct gn_err *err);
+};
+
+/*
+ * Read tar archives (GNU, busybox, bsd), one after the other, to the end of the input; zstd: the
+ * whole input is compressed.  No input at all is no archive: GN_OK.  What is no tar, or is cut
+ * off: GN_E_PROTO; a name over the bound: GN_E_LIMIT; what read says: passed on.
+ */
+GN_MUST int gn_unpack(gn_source_fn read, void *arg, bool zstd, const struct gn_unpack_ops *ops,
+                      void *ops_arg, const struct gn_ctx *ctx, struct gn_err *err);
 
 #endif

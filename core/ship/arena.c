@@ -1,0 +1,56 @@
+#include "arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gnrrun/mem.h"
+
+#define BLOCK_SIZE ((size_t)64 << 10)
+
+struct block {
+    struct block *next;
+    size_t used, cap;
+    char data[];
+};
+
+struct gn_arena {
+    struct block *first;
+};
+
+struct gn_arena *gn_arena_new(void)
+{
+    return gn_new(struct gn_arena);
+}
+
+void gn_arena_free(struct gn_arena *a)
+{
+    struct block *b = a ? a->first : NULL;
+
+    while (b) {
+        struct block *next = b->next;
+        free(b);
+        b = next;
+    }
+    free(a);
+}
+
+const char *gn_arena_add(struct gn_arena *a, const char *s, size_t n)
+{
+    struct block *b = a->first;
+    char *out;
+
+    if (!b || b->cap - b->used < n + 1) {
+        size_t cap = n + 1 > BLOCK_SIZE ? n + 1 : BLOCK_SIZE;
+        b = gn_realloc(NULL, sizeof *b + cap, 1);
+        b->next = a->first;
+        b->used = 0;
+        b->cap = cap;
+        a->first = b;
+    }
+    out = b->data + b->used;
+    if (n)
+        memcpy(out, s, n);
+    out[n] = '\0';
+    b->used += n + 1;
+    return out;
+}

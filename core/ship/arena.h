@@ -1,0 +1,15 @@
+/* arena.h - strings that live and die together. */
+#ifndef GN_SHIP_ARENA_H
+#define GN_SHIP_ARENA_H
+
+#include <stddef.h>
+
+struct gn_arena;
+
+struct gn_arena *gn_arena_new(void);
+void gn_arena_free(struct gn_arena *a);
+
+/* A terminated copy of n bytes, valid until the arena is freed. */
+const char *gn_arena_add(struct gn_arena *a, const char *s, size_t n);
+
+#endif

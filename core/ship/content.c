@@ -1,0 +1,217 @@
+/* SEEK_DATA and SEEK_HOLE became POSIX only in 2024. */
+#define _GNU_SOURCE
+#define _DARWIN_C_SOURCE
+#include "content.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tree.h"
+
+#define HUGE_SPARSE      ((uint64_t)1 << 30)
+#define SPARSE_MIN       ((uint64_t)1 << 20) /* below, holes are not worth a look */
+#define MAX_EXTENTS      512
+#define FIRST_GAP_JOINED ((uint64_t)64 << 10)
+
+bool gn_entry_is_huge_sparse(const struct gn_entry *e)
+{
+    return e->kind == GN_FILE && e->size >= HUGE_SPARSE && e->blocks < e->size / 1024;
+}
+
+void gn_extents_clear(struct gn_extents *x)
+{
+    free(x->v);
+    *x = (struct gn_extents)GN_EXTENTS_INIT;
+}
+
+static void add_extent(struct gn_extents *x, uint64_t from, uint64_t to, uint64_t gap)
+{
+    struct gn_extent *last = x->n ? &x->v[x->n - 1] : NULL;
+
+    if (last && from <= last->at + last->len + gap) {
+        if (to > last->at + last->len)
+            last->len = to - last->at;
+        return;
+    }
+    GN_GROW(x->v, x->n, x->cap);
+    x->v[x->n++] = (struct gn_extent){from, to - from};
+}
+
+#ifdef SEEK_HOLE
+/* False when the file system cannot tell. */
+static bool find_holes(int fd, uint64_t size, struct gn_extents *x)
+{
+    off_t at = 0;
+
+    while ((uint64_t)at < size) {
+        off_t data = lseek(fd, at, SEEK_DATA);
+        off_t hole;
+
+        if (data < 0)
+            return errno == ENXIO; /* nothing but a hole up to the end */
+        hole = lseek(fd, data, SEEK_HOLE);
+        if (hole <= data)
+            return false;
+        if ((uint64_t)data < size) {
+            uint64_t from = (uint64_t)data / GN_BLOCK * GN_BLOCK;
+            uint64_t to = ((uint64_t)hole + GN_BLOCK - 1) / GN_BLOCK * GN_BLOCK;
+            add_extent(x, from, to < size ? to : size, FIRST_GAP_JOINED);
+        }
+        at = hole;
+    }
+    return true;
+}
+#else
+static bool find_holes(int fd, uint64_t size, struct gn_extents *x)
+{
+    (void)fd, (void)size, (void)x;
+    return false;
+}
+#endif
+
+/* Each extent costs a command over there: rather send some zeros than run thousands of them. */
+static void join_gaps(struct gn_extents *x)
+{
+    for (uint64_t gap = FIRST_GAP_JOINED * 2; x->n > MAX_EXTENTS; gap *= 2) {
+        size_t n = x->n;
+
+        x->n = 0;
+        for (size_t i = 0; i < n; i++)
+            add_extent(x, x->v[i].at, x->v[i].at + x->v[i].len, gap);
+    }
+}
+
+void gn_extents_find(int fd, uint64_t size, uint64_t blocks, struct gn_extents *out)
+{
+    bool sparse = size >= SPARSE_MIN && blocks < size / 512;
+
+    gn_extents_clear(out);
+    if (!sparse || !find_holes(fd, size, out)) {
+        gn_extents_clear(out);
+        if (size)
+            add_extent(out, 0, size, 0);
+    }
+    join_gaps(out);
+    for (size_t i = 0; i < out->n; i++)
+        out->bytes += out->v[i].len;
+}
+
+void gn_reader_init(struct gn_reader *r, const struct gn_ctx *ctx)
+{
+    *r = (struct gn_reader){.ctx = ctx, .hash = gn_hash_new()};
+    r->buf = gn_realloc(NULL, GN_READ_CHUNK, 1);
+}
+
+void gn_reader_clear(struct gn_reader *r)
+{
+    gn_hash_free(r->hash);
+    free(r->buf);
+    *r = (struct gn_reader){.hash = NULL};
+}
+
+static bool is_zero(const uint8_t *p, size_t n)
+{
+    return !n || (!p[0] && !memcmp(p, p + 1, n - 1));
+}
+
+/* Blocks of zeros are left out, so that it does not matter how the file system laid them out. */
+static void hash_blocks(struct gn_hash *h, uint64_t at, const uint8_t *p, size_t len)
+{
+    for (size_t i = 0; i < len; i += GN_BLOCK) {
+        size_t n = len - i < GN_BLOCK ? len - i : GN_BLOCK;
+        uint64_t number = (at + i) / GN_BLOCK;
+        uint8_t head[8];
+
+        if (is_zero(p + i, n))
+            continue;
+        for (unsigned k = 0; k < 8; k++)
+            head[k] = (uint8_t)(number >> (8 * k));
+        gn_hash_add(h, head, sizeof head);
+        gn_hash_add(h, p + i, n);
+    }
+}
+
+static void hash_hole(struct gn_reader *r, uint64_t len, bool huge)
+{
+    if (r->progress && len)
+        r->progress(r->progress_arg, len);
+    if (huge || !len)
+        return;
+    memset(r->buf, 0, len < GN_READ_CHUNK ? (size_t)len : GN_READ_CHUNK);
+    while (len) {
+        size_t n = len < GN_READ_CHUNK ? (size_t)len : GN_READ_CHUNK;
+        gn_hash_add(r->hash, r->buf, n);
+        len -= n;
+    }
+}
+
+/* Fill the buffer with len bytes from at: a short read of a network file system is no end. */
+static int fill(struct gn_reader *r, int fd, const char *path, uint64_t at, size_t len,
+                struct gn_err *err)
+{
+    char shown[GN_SHOWN];
+    size_t got = 0;
+
+    while (got < len) {
+        ssize_t n = pread(fd, r->buf + got, len - got, (off_t)(at + got));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return gn_err_sys(err, errno, "cannot read '%s'", gn_shown(path, shown));
+        if (n == 0)
+            return gn_err_set(err, GN_E_CHANGED, "'%s' became shorter while it was read",
+                              gn_shown(path, shown));
+        got += (size_t)n;
+    }
+    return GN_OK;
+}
+
+static int read_extent(struct gn_reader *r, int fd, const char *path, const struct gn_extent *x,
+                       bool huge, struct gn_err *err)
+{
+    for (uint64_t done = 0; done < x->len;) {
+        size_t n = x->len - done < GN_READ_CHUNK ? (size_t)(x->len - done) : GN_READ_CHUNK;
+        uint64_t at = x->at + done;
+        int rc;
+
+        if (gn_interrupted(r->ctx))
+            return gn_err_set(err, GN_E_CANCEL, "interrupted");
+        rc = fill(r, fd, path, at, n, err);
+        if (rc)
+            return rc;
+        if (huge)
+            hash_blocks(r->hash, at, r->buf, n);
+        else
+            gn_hash_add(r->hash, r->buf, n);
+        rc = r->data ? r->data(r->data_arg, at, r->buf, n, err) : GN_OK;
+        if (rc)
+            return rc;
+        if (r->progress)
+            r->progress(r->progress_arg, n);
+        done += n;
+    }
+    return GN_OK;
+}
+
+int gn_reader_run(struct gn_reader *r, int fd, const char *path, uint64_t size, bool huge,
+                  const struct gn_extents *x, uint8_t hash[GN_HASH_LEN], struct gn_err *err)
+{
+    uint64_t at = 0;
+
+    gn_hash_reset(r->hash);
+    for (size_t i = 0; i < x->n; i++) {
+        int rc;
+
+        hash_hole(r, x->v[i].at - at, huge);
+        rc = read_extent(r, fd, path, &x->v[i], huge, err);
+        if (rc)
+            return rc;
+        at = x->v[i].at + x->v[i].len;
+    }
+    hash_hole(r, size - at, huge);
+    gn_hash_end(r->hash, hash);
+    return GN_OK;
+}

@@ -1,0 +1,53 @@
+/*
+ * content.h - the bytes of one open file: where they are, what they hash to.
+ */
+#ifndef GN_SHIP_CONTENT_H
+#define GN_SHIP_CONTENT_H
+
+#include "gnrrun/ship.h"
+
+#define GN_BLOCK      ((uint64_t)4096) /* holes begin and end at multiples of it */
+#define GN_READ_CHUNK ((size_t)1 << 20)
+
+struct gn_extent {
+    uint64_t at, len;
+};
+
+/* Where a file holds data; the rest are holes.  Aligned to GN_BLOCK, only the last may end short. */
+struct gn_extents {
+    struct gn_extent *v;
+    size_t n, cap;
+    uint64_t bytes;
+};
+#define GN_EXTENTS_INIT                                                                            \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* Up to size.  A file without holes is one extent. */
+void gn_extents_find(int fd, uint64_t size, uint64_t blocks, struct gn_extents *out);
+void gn_extents_clear(struct gn_extents *x);
+
+/* What reads a file: its buffer and its hash are used again for the next. */
+struct gn_reader {
+    struct gn_hash *hash;
+    uint8_t *buf; /* GN_READ_CHUNK */
+    const struct gn_ctx *ctx;
+    /* Both optional.  data: all that is no hole; progress: bytes since the last call. */
+    int (*data)(void *arg, uint64_t at, const uint8_t *data, size_t len, struct gn_err *err);
+    void (*progress)(void *arg, uint64_t bytes);
+    void *data_arg, *progress_arg;
+};
+
+void gn_reader_init(struct gn_reader *r, const struct gn_ctx *ctx);
+void gn_reader_clear(struct gn_reader *r);
+
+/*
+ * Read size bytes and hash them (huge: as gn_entry_is_huge_sparse says).  path is for messages.  A file that
+ * ends early is GN_E_CHANGED.
+ */
+GN_MUST int gn_reader_run(struct gn_reader *r, int fd, const char *path, uint64_t size, bool huge,
+                          const struct gn_extents *x, uint8_t hash[GN_HASH_LEN],
+                          struct gn_err *err);
+
+#endif

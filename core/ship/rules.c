@@ -1,0 +1,282 @@
+#include "rules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gnrrun/fs.h"
+#include "tree.h"
+
+extern const char gn_ship_builtin[]; /* builtin.ignore */
+
+#define MAX_PARENTS 64
+
+struct gn_rules {
+    struct gn_ignore
+        *git; /* built in, the user's, .gitignore; paths from the top of the work tree */
+    struct gn_ignore *own;  /* .gnrrunignore; paths from the root */
+    struct gn_ignore *opts; /* ignore: */
+    char *prefix; /* from the top of the work tree to the root, "" or with a final slash */
+    bool everything;
+};
+
+void gn_rules_free(struct gn_rules *r)
+{
+    if (!r)
+        return;
+    gn_ignore_free(r->git);
+    gn_ignore_free(r->own);
+    gn_ignore_free(r->opts);
+    free(r->prefix);
+    free(r);
+}
+
+/*
+ * Append the rules in file name of the folder dirfd.  Not there, no regular file, or (beside: in
+ * the tree, where it could point anywhere) a symbolic link, as git has it: no rules.
+ */
+static int read_rules(struct gn_ignore *ig, int dirfd, const char *name, bool beside,
+                      const char *dir, const char *source, struct gn_err *err)
+{
+    struct gn_buf text = GN_BUF_INIT(GN_MAX_FILE);
+    int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (beside ? O_NOFOLLOW : 0));
+    struct stat st;
+    char *room;
+    ssize_t n = 0;
+    int rc = GN_OK;
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+        return GN_OK;
+    if (fd < 0)
+        return gn_err_sys(err, errno, "cannot read '%s'", source);
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        goto out;
+    while ((room = gn_buf_room(&text, (size_t)32 << 10)) != NULL) {
+        n = read(fd, room, (size_t)32 << 10);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        gn_buf_commit(&text, (size_t)n);
+    }
+    if (!room)
+        rc = gn_err_set(err, GN_E_LIMIT, "'%s' is too large for a file of rules", source);
+    else if (n < 0)
+        rc = gn_err_sys(err, errno, "cannot read '%s'", source);
+    else
+        gn_ignore_add(ig, dir, source, text.ptr, text.len);
+out:
+    gn_fs_close(fd);
+    gn_buf_clear(&text);
+    return rc;
+}
+
+/* What `core.excludesFile` is when nobody set it. */
+static int read_users(struct gn_rules *r, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    const char *xdg = ctx->env ? ctx->env(ctx, "XDG_CONFIG_HOME") : NULL;
+    char *file = NULL;
+    int rc = GN_OK;
+
+    if (xdg && *xdg)
+        file = gn_path_join(xdg, "git/ignore");
+    else if (ctx->home && *ctx->home)
+        file = gn_path_join(ctx->home, ".config/git/ignore");
+    if (file)
+        rc = read_rules(r->git, AT_FDCWD, file, false, "", file, err);
+    free(file);
+    return rc;
+}
+
+static int read_exclude(struct gn_rules *r, const char *top, struct gn_err *err)
+{
+    char *file = gn_path_join(top, ".git/info/exclude");
+    int rc = read_rules(r->git, AT_FDCWD, file, false, "", ".git/info/exclude", err);
+
+    free(file);
+    return rc;
+}
+
+/* Length of the part of root that holds .git, 0 when none does. */
+static size_t find_top(const char *root)
+{
+    size_t len = strlen(root);
+
+    for (unsigned i = 0; i < MAX_PARENTS && len; i++) {
+        char *dir = gn_strndup(root, len);
+        char *git = gn_path_join(dir, ".git");
+        struct stat st;
+        bool here = lstat(git, &st) == 0;
+
+        free(git);
+        free(dir);
+        if (here)
+            return len;
+        while (len && root[len - 1] != '/')
+            len--;
+        len -= len > 0;
+    }
+    return 0;
+}
+
+/*
+ * The .gitignore files above the root, from top inwards.  *ignored when one of them ignores the root
+ * itself: then (a home folder under git, say) they were not written with this project in mind.
+ */
+static int read_parents(struct gn_rules *r, const char *top, bool *ignored, struct gn_err *err)
+{
+    int rc = GN_OK;
+
+    for (size_t at = 0; rc == GN_OK && !*ignored && r->prefix[at];) {
+        char *rel = gn_strndup(r->prefix, at ? at - 1 : 0);
+        char *dir = gn_path_join(top, rel);
+        char *file = gn_path_join(dir, ".gitignore");
+        struct gn_verdict v;
+
+        rc = read_rules(r->git, AT_FDCWD, file, true, rel, file, err);
+        free(file);
+        free(dir);
+        free(rel);
+        at += strcspn(r->prefix + at, "/") + 1;
+        rel = gn_strndup(r->prefix, at - 1);
+        gn_ignore_match(r->git, rel, true, &v);
+        free(rel);
+        *ignored = v.ignored;
+    }
+    return rc;
+}
+
+static int read_git(struct gn_rules *r, const struct gn_ctx *ctx, const char *root,
+                    struct gn_err *err)
+{
+    size_t top_len = find_top(root);
+    char *top = gn_strndup(root, top_len);
+    bool ignored = false;
+    int rc;
+
+    gn_ignore_add(r->git, "", GN_RULES_BUILT_IN, gn_ship_builtin, strlen(gn_ship_builtin));
+    rc = read_users(r, ctx, err);
+    if (!rc && top_len)
+        rc = read_exclude(r, top, err);
+    if (!rc && top_len && root[top_len]) {
+        free(r->prefix);
+        r->prefix = gn_printf("%s/", root + top_len + 1);
+        rc = read_parents(r, top, &ignored, err);
+    }
+    if (!rc && ignored) {
+        free(r->prefix);
+        r->prefix = gn_strdup("");
+        gn_ignore_free(r->git);
+        r->git = gn_ignore_new();
+        gn_ignore_add(r->git, "", GN_RULES_BUILT_IN, gn_ship_builtin, strlen(gn_ship_builtin));
+        rc = read_users(r, ctx, err);
+    }
+    free(top);
+    return rc;
+}
+
+static void add_opts(struct gn_rules *r, const struct gn_strs *ignore)
+{
+    struct gn_buf text = GN_BUF_INIT(GN_MAX_FILE);
+
+    for (size_t i = 0; ignore && i < ignore->n; i++) {
+        gn_buf_adds(&text, ignore->v[i]);
+        gn_buf_addc(&text, '\n');
+    }
+    gn_ignore_add(r->opts, "", "ignore:", text.ptr, text.len);
+    gn_buf_clear(&text);
+}
+
+int gn_rules_open(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, struct gn_rules **out,
+                  struct gn_err *err)
+{
+    struct gn_rules *r = gn_new(struct gn_rules);
+    char *root = NULL;
+    int rc = GN_OK;
+
+    r->everything = opts->everything;
+    r->git = gn_ignore_new();
+    r->own = gn_ignore_new();
+    r->opts = gn_ignore_new();
+    r->prefix = gn_strdup("");
+    if (!r->everything) {
+        root = realpath(opts->root, NULL);
+        if (!root)
+            rc = gn_err_sys(err, errno, "cannot open '%s'", opts->root);
+        else
+            rc = read_git(r, ctx, root, err);
+        add_opts(r, opts->ignore);
+    }
+    free(root);
+    if (rc)
+        gn_rules_free(r);
+    else
+        *out = r;
+    return rc;
+}
+
+int gn_rules_enter(struct gn_rules *r, int dirfd, const char *path, struct gn_err *err)
+{
+    const char *slash = *path ? "/" : "";
+    char *dir, *source;
+    int rc;
+
+    if (r->everything)
+        return GN_OK;
+    dir = gn_printf("%s%s", r->prefix, path);
+    if (*dir && !*path)
+        dir[strlen(dir) - 1] = '\0';
+    source = gn_printf("%s%s.gitignore", path, slash);
+    rc = read_rules(r->git, dirfd, ".gitignore", true, dir, source, err);
+    free(source);
+    source = gn_printf("%s%s.gnrrunignore", path, slash);
+    if (!rc)
+        rc = read_rules(r->own, dirfd, ".gnrrunignore", true, path, source, err);
+    free(source);
+    free(dir);
+    return rc;
+}
+
+void gn_rules_leave(struct gn_rules *r, const char *path)
+{
+    char *dir = gn_printf("%s%s", r->prefix, path);
+
+    if (*path) {
+        gn_ignore_pop(r->git, dir);
+        gn_ignore_pop(r->own, path);
+    }
+    free(dir);
+}
+
+void gn_rules_match(const struct gn_rules *r, const char *path, bool is_dir, struct gn_verdict *out)
+{
+    char full[2 * GN_PATH_LIMIT];
+    size_t n;
+
+    *out = (struct gn_verdict){.ignored = false};
+    if (r->everything)
+        return;
+    gn_ignore_match(r->opts, path, is_dir, out);
+    if (!out->source)
+        gn_ignore_match(r->own, path, is_dir, out);
+    if (out->source)
+        return;
+    n = strlen(r->prefix);
+    if (!n || n + strlen(path) >= sizeof full) {
+        gn_ignore_match(r->git, path, is_dir, out);
+        return;
+    }
+    memcpy(full, r->prefix, n);
+    memcpy(full + n, path, strlen(path) + 1);
+    gn_ignore_match(r->git, full, is_dir, out);
+}
+
+bool gn_rules_is_environment(const char *has, const struct gn_verdict *before)
+{
+    bool asked_for = before->source && strcmp(before->source, GN_RULES_BUILT_IN) != 0;
+
+    return !asked_for && (!strcmp(has, "pyvenv.cfg") || !strcmp(has, "conda-meta"));
+}
