@@ -1,0 +1,143 @@
+/*
+ * ssh_private.h - what the files of this folder share; the only one that includes libssh.
+ *
+ * Every session is non-blocking: libssh does what it can and says "again", and the
+ * waiting is ours (hop.c), so that Ctrl-C and time limits hold everywhere.  A session
+ * belongs to one thread at a time: to its pump (jump.c) while one runs on it.
+ */
+#ifndef GNRRUN_REMOTE_SSH_PRIVATE_H
+#define GNRRUN_REMOTE_SSH_PRIVATE_H
+
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+
+#include "agent.h"
+#include "dial.h"
+#include "gnrrun/fs.h"
+#include "gnrrun/transport.h"
+#include "sshtext.h"
+
+#define GN_HOPS_MAX     8
+#define GN_HANDSHAKE_MS 30000 /* of one answer while logging in; machines under load are slow */
+#define GN_ALIVE_MS     10000
+#define GN_STALL_MS     30000
+
+struct gn_pump;
+
+/* One authenticated connection, to the target or to a jump host before it. */
+struct gn_hop {
+    struct gn_sshconf conf;
+    char *who; /* "s1@ravan", safe to print */
+    ssh_session session;
+    ssh_event event;                   /* to let libssh work without a channel */
+    struct ssh_counter_struct traffic; /* bytes on the wire */
+    struct gn_proxy proxy;
+    struct gn_pump *pump; /* carries the next hop's bytes; then the session is the pump's */
+    int rtt_ms;
+    uint64_t heard_bytes; /* traffic.in_bytes as last looked at */
+    int64_t heard_ms;     /* when that changed */
+    int64_t asked_ms;     /* when a sign of life was last asked for */
+};
+
+/* Private keys that were opened, so that a passphrase is asked for once in all hops. */
+struct gn_keyring {
+    struct gn_opened {
+        char *path;
+        ssh_key key;
+    } * v;
+    size_t n, cap;
+};
+
+/* What logging in needs to know. */
+struct gn_login {
+    struct gn_hop *hop;
+    const struct gn_ctx *ctx;
+    const struct gn_ssh_opts *opts;
+    struct gn_keyring *ring;
+    struct gn_agent *agent; /* NULL: none */
+    struct gn_strs tried;   /* for the message of a refusal */
+    struct gn_strs used;    /* public keys (base64) the server has seen from us */
+    char *locked;           /* an encrypted key that nobody could open */
+    bool asked;             /* a person has answered a question of the server */
+};
+
+/* hop.c */
+typedef int (*gn_step_fn)(struct gn_hop *h, void *arg);
+
+/* Call fn until it says anything but `again`; what it said is *result. */
+GN_MUST int gn_hop_step(struct gn_hop *h, gn_step_fn fn, void *arg, int again, int *result,
+                        const struct gn_ctx *ctx, struct gn_err *err);
+
+/* Wait until the session's line has something, or until timeout_ms (GN_E_TIMEOUT). */
+GN_MUST int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx,
+                        struct gn_err *err);
+
+/* Let libssh read and write what it can; false when the connection is gone. */
+bool gn_hop_work(struct gn_hop *h);
+
+/* GN_E_NET with libssh's reason. */
+int gn_hop_lost(struct gn_hop *h, struct gn_err *err);
+
+/* Key exchange, host key, login on fd, which is the session's from here on, whatever happens. */
+GN_MUST int gn_hop_open(struct gn_hop *h, int fd, const struct gn_ssh_opts *opts,
+                        struct gn_keyring *ring, const struct gn_ctx *ctx, struct gn_err *err);
+void gn_hop_close(struct gn_hop *h);
+
+/* hostkey.c: what known_hosts says about this host. */
+struct gn_known {
+    struct gn_known_key {
+        ssh_key key;
+        bool revoked;
+        char *file;
+        int line;
+    } * v;
+    size_t n, cap;
+    char *name; /* as known_hosts has it: "host", "[host]:port", the alias */
+};
+
+GN_MUST int gn_known_load(const struct gn_hop *h, struct gn_known *out, const struct gn_ctx *ctx,
+                          struct gn_err *err);
+/* Host key algorithms, those we can verify first; the caller's. */
+char *gn_known_algorithms(const struct gn_known *k, const char *wanted);
+GN_MUST int gn_known_check(struct gn_hop *h, const struct gn_known *k,
+                           const struct gn_ssh_opts *opts, const struct gn_ctx *ctx,
+                           struct gn_err *err);
+void gn_known_clear(struct gn_known *k);
+
+/* auth.c */
+GN_MUST int gn_login(struct gn_login *l, struct gn_err *err);
+
+/* keys.c: *result is enum ssh_auth_e. */
+GN_MUST int gn_login_keys(struct gn_login *l, int *result, struct gn_err *err);
+void gn_keyring_clear(struct gn_keyring *r);
+
+/* interact.c */
+GN_MUST int gn_login_kbdint(struct gn_login *l, int *result, struct gn_err *err);
+GN_MUST int gn_login_password(struct gn_login *l, int *result, struct gn_err *err);
+/* Ask the person; GN_E_AUTH when nobody is there. */
+GN_MUST int gn_login_ask(struct gn_login *l, const struct gn_question *q, struct gn_buf *answer,
+                         struct gn_err *err);
+
+/* jump.c: *fd is a byte stream to host:port by way of h. */
+GN_MUST int gn_pump_start(struct gn_hop *h, const char *host, int port, int *fd,
+                          const struct gn_ctx *ctx, struct gn_err *err);
+void gn_pump_stop(struct gn_pump *p);
+
+/* stream.c */
+struct gn_ssh {
+    struct gn_transport base;
+    struct gn_hop *hops[GN_HOPS_MAX];
+    size_t n;
+    struct gn_keyring ring;
+    int64_t closed_ms; /* when a stream was closed before its end */
+};
+
+/* Open a channel of the kind that `open` asks for; GN_E_LIMIT when the server has none left. */
+GN_MUST int gn_channel_open(struct gn_hop *h, gn_step_fn open, void *arg, ssh_channel ch,
+                            const struct gn_ctx *ctx, struct gn_err *err);
+int gn_ssh_exec(struct gn_transport *t, const char *command, const struct gn_pty *pty,
+                struct gn_stream **out, const struct gn_ctx *ctx, struct gn_err *err);
+int gn_ssh_forward(struct gn_transport *t, const char *host, int port, struct gn_stream **out,
+                   const struct gn_ctx *ctx, struct gn_err *err);
+
+#endif

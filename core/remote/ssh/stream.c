@@ -1,0 +1,487 @@
+/*
+ * stream.c - one command over there and its streams: an SSH channel.
+ */
+#include "ssh_private.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ERR_TAIL  ((size_t)4096)
+#define PIECE     ((size_t)32 << 10)
+#define KEEP_MAX  ((size_t)256 << 20) /* what a far side may say while we write */
+#define SETTLE_MS 3000                /* for a server to take back a closed channel */
+
+struct stream {
+    struct gn_stream base; /* first */
+    struct gn_ssh *ssh;
+    struct gn_hop *hop;
+    ssh_channel ch;
+    struct ssh_channel_callbacks_struct cb;
+    struct gn_buf kept; /* arrived while we wrote */
+    size_t kept_at;
+    char tail[ERR_TAIL + 1];
+    size_t tail_len;
+    int status;
+    bool told; /* status is known */
+    bool pty;
+};
+
+static struct stream *of(struct gn_stream *s)
+{
+    return (struct stream *)s;
+}
+
+static void on_status(ssh_session session, ssh_channel ch, int status, void *arg)
+{
+    struct stream *s = arg;
+
+    (void)session;
+    (void)ch;
+    if (!s->told)
+        s->status = status & 0xff;
+    s->told = true;
+}
+
+static void on_signal(ssh_session session, ssh_channel ch, const char *name, int core,
+                      const char *text, const char *lang, void *arg)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {{"ABRT", 6},  {"ALRM", 14}, {"FPE", 8},   {"HUP", 1},    {"ILL", 4},
+                   {"INT", 2},   {"KILL", 9},  {"PIPE", 13}, {"QUIT", 3},   {"SEGV", 11},
+                   {"TERM", 15}, {"USR1", 10}, {"USR2", 12}, {"BUS", 7},    {"XCPU", 24},
+                   {"XFSZ", 25}, {"TRAP", 5},  {"SYS", 31},  {"VTALRM", 26}};
+    struct stream *s = arg;
+
+    (void)session;
+    (void)ch;
+    (void)core;
+    (void)text;
+    (void)lang;
+    s->status = -1; /* ended by something without a number here */
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (strncmp(name, signals[i].name, strlen(signals[i].name)) == 0 &&
+            strcspn(name, "@") == strlen(signals[i].name))
+            s->status = 128 + signals[i].number;
+    s->told = true;
+}
+
+static int lost(struct stream *s, struct gn_err *err)
+{
+    return gn_hop_lost(s->hop, err);
+}
+
+static bool is_up(struct stream *s)
+{
+    return ssh_is_connected(s->hop->session) && ssh_get_fd(s->hop->session) >= 0;
+}
+
+static void drain_err(struct stream *s)
+{
+    char piece[1024];
+    int n;
+
+    while ((n = ssh_channel_read_nonblocking(s->ch, piece, sizeof piece, 1)) > 0) {
+        size_t len = (size_t)n;
+
+        if (s->tail_len + len > ERR_TAIL) {
+            size_t drop = s->tail_len + len - ERR_TAIL;
+
+            memmove(s->tail, s->tail + drop, s->tail_len - drop);
+            s->tail_len -= drop;
+        }
+        memcpy(s->tail + s->tail_len, piece, len);
+        s->tail_len += len;
+        s->tail[s->tail_len] = 0;
+    }
+}
+
+/* Keep what has arrived, so that the far side is never the one that waits. */
+static int keep(struct stream *s, bool *any, struct gn_err *err)
+{
+    drain_err(s);
+    *any = false;
+    for (;;) {
+        char *room = gn_buf_room(&s->kept, PIECE);
+        int n = room ? ssh_channel_read_nonblocking(s->ch, room, PIECE, 0) : 0;
+
+        if (!room)
+            return gn_err_set(err, GN_E_LIMIT, "'%s' sent too much while it was written to",
+                              s->hop->who);
+        if (n <= 0)
+            return GN_OK;
+        gn_buf_commit(&s->kept, (size_t)n);
+        *any = true;
+    }
+}
+
+/*
+ * Wait for room to write.  A line on which nothing at all has moved for half a minute
+ * is dead; one that answers signs of life belongs to a program that is only slow.
+ */
+static int wait_room(struct stream *s, int64_t *quiet_ms, const struct gn_ctx *ctx,
+                     struct gn_err *err)
+{
+    uint64_t before = s->hop->traffic.in_bytes + s->hop->traffic.out_bytes;
+    int64_t start = ctx->mono_ms(ctx);
+    int rc = gn_hop_wait(s->hop, 1000, ctx, err);
+
+    if (rc != GN_OK && rc != GN_E_TIMEOUT)
+        return rc;
+    if (!gn_hop_work(s->hop))
+        return lost(s, err);
+    if (s->hop->traffic.in_bytes + s->hop->traffic.out_bytes != before)
+        *quiet_ms = 0;
+    else
+        *quiet_ms += ctx->mono_ms(ctx) - start;
+    if (*quiet_ms > GN_STALL_MS)
+        return gn_err_set(err, GN_E_NET, "nothing has moved on the line to '%s' for %d s",
+                          s->hop->who, GN_STALL_MS / 1000);
+    return GN_OK;
+}
+
+static bool is_flushed(struct stream *s)
+{
+    return !(ssh_get_poll_flags(s->hop->session) & SSH_WRITE_PENDING);
+}
+
+/* Until libssh has nothing left to send: nobody else may come by for a while. */
+static int flush(struct stream *s, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    int64_t quiet_ms = 0;
+
+    while (!is_flushed(s)) {
+        bool any;
+        int rc = keep(s, &any, err);
+
+        if (rc == GN_OK && !is_flushed(s))
+            rc = wait_room(s, &quiet_ms, ctx, err);
+        if (rc != GN_OK)
+            return rc;
+    }
+    return is_up(s) ? GN_OK : lost(s, err);
+}
+
+static int stream_write(struct gn_stream *base, const void *data, size_t len,
+                        const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct stream *s = of(base);
+    const char *p = data;
+    int64_t quiet_ms = 0;
+
+    while (len > 0) {
+        uint32_t piece = (uint32_t)(len > PIECE ? PIECE : len);
+        bool any;
+        int n, rc = keep(s, &any, err);
+
+        if (rc != GN_OK)
+            return rc;
+        if (gn_interrupted(ctx))
+            return gn_err_set(err, GN_E_CANCEL, "interrupted");
+        if (!is_up(s))
+            return lost(s, err);
+        n = ssh_channel_write(s->ch, p, piece);
+        if (n < 0 && is_up(s))
+            return gn_err_set(err, GN_E_PROTO, "the command on '%s' ended while it was written to",
+                              s->hop->who);
+        if (n < 0)
+            return lost(s, err);
+        p += n;
+        len -= (size_t)n;
+        if (n > 0)
+            quiet_ms = 0;
+        /* A full queue in libssh is a full line: let it run off first. */
+        if ((n == 0 && !any) || !is_flushed(s))
+            rc = wait_room(s, &quiet_ms, ctx, err);
+        if (rc != GN_OK)
+            return rc;
+    }
+    return flush(s, ctx, err);
+}
+
+static int stream_eof(struct gn_stream *base, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct stream *s = of(base);
+
+    if (!is_up(s))
+        return lost(s, err);
+    if (ssh_channel_send_eof(s->ch) == SSH_ERROR && !is_up(s))
+        return lost(s, err);
+    return flush(s, ctx, err);
+}
+
+static size_t take_kept(struct stream *s, void *buf, size_t cap)
+{
+    size_t n = s->kept.len - s->kept_at;
+
+    if (n > cap)
+        n = cap;
+    memcpy(buf, s->kept.ptr + s->kept_at, n);
+    s->kept_at += n;
+    if (s->kept_at == s->kept.len) {
+        gn_buf_clear(&s->kept);
+        s->kept_at = 0;
+    }
+    return n;
+}
+
+static int stream_read(struct gn_stream *base, void *buf, size_t cap, int64_t timeout_ms, size_t *n,
+                       const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct stream *s = of(base);
+    int64_t end = timeout_ms < 0 ? -1 : ctx->mono_ms(ctx) + timeout_ms;
+
+    if (s->kept.len > s->kept_at) {
+        *n = take_kept(s, buf, cap);
+        return GN_OK;
+    }
+    for (;;) {
+        uint32_t want = (uint32_t)(cap > ((size_t)1 << 20) ? (size_t)1 << 20 : cap);
+        int got, rc;
+        int64_t left;
+
+        if (gn_interrupted(ctx))
+            return gn_err_set(err, GN_E_CANCEL, "interrupted");
+        drain_err(s);
+        got = ssh_channel_read_nonblocking(s->ch, buf, want, 0);
+        if (got > 0) {
+            *n = (size_t)got;
+            return GN_OK;
+        }
+        if (!is_up(s))
+            return lost(s, err);
+        if (ssh_channel_is_eof(s->ch) || ssh_channel_is_closed(s->ch)) {
+            *n = 0;
+            return GN_OK;
+        }
+        left = end < 0 ? -1 : end - ctx->mono_ms(ctx);
+        if (end >= 0 && left < 0)
+            left = 0;
+        rc = gn_hop_wait(s->hop, left, ctx, err);
+        if (rc != GN_OK)
+            return rc;
+    }
+}
+
+static const char *stream_err_text(struct gn_stream *base)
+{
+    struct stream *s = of(base);
+
+    drain_err(s);
+    return s->tail;
+}
+
+static int stream_status(struct gn_stream *base, int64_t timeout_ms, int *status,
+                         const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct stream *s = of(base);
+    int64_t end = timeout_ms < 0 ? -1 : ctx->mono_ms(ctx) + timeout_ms;
+
+    for (;;) {
+        int64_t left;
+        int rc;
+        bool up = gn_hop_work(s->hop), any;
+
+        if (s->told || (up && ssh_channel_is_closed(s->ch))) {
+            *status = s->told ? s->status : -1;
+            return GN_OK;
+        }
+        if (!up)
+            return lost(s, err);
+        rc = keep(s, &any, err); /* a close waits behind data nobody has taken */
+        if (rc != GN_OK)
+            return rc;
+        if (any)
+            continue;
+        left = end < 0 ? -1 : end - ctx->mono_ms(ctx);
+        if (end >= 0 && left < 0)
+            left = 0;
+        rc = gn_hop_wait(s->hop, left, ctx, err);
+        if (rc != GN_OK)
+            return rc;
+    }
+}
+
+static void stream_resize(struct gn_stream *base, int cols, int rows)
+{
+    struct stream *s = of(base);
+
+    if (s->pty && is_up(s))
+        (void)ssh_channel_change_pty_size(s->ch, cols, rows);
+}
+
+static void stream_close(struct gn_stream *base)
+{
+    struct stream *s = of(base);
+
+    if (ssh_channel_is_open(s->ch) && is_up(s)) {
+        const struct gn_ctx *none = &gn_ctx_none;
+
+        /* Twice: the first may stop at the eof when the queue is full. */
+        if (ssh_channel_close(s->ch) != SSH_OK)
+            (void)ssh_channel_close(s->ch);
+        s->ssh->closed_ms = none->mono_ms(none);
+    }
+    ssh_remove_channel_callbacks(s->ch, &s->cb);
+    ssh_channel_free(s->ch);
+    gn_buf_clear(&s->kept);
+    free(s);
+}
+
+static const struct gn_stream_ops stream_ops = {
+    .write = stream_write,
+    .eof = stream_eof,
+    .read = stream_read,
+    .err_text = stream_err_text,
+    .status = stream_status,
+    .resize = stream_resize,
+    .close = stream_close,
+};
+
+int gn_channel_open(struct gn_hop *h, gn_step_fn open, void *arg, ssh_channel ch,
+                    const struct gn_ctx *ctx, struct gn_err *err)
+{
+    int said, rc = gn_hop_step(h, open, arg, SSH_AGAIN, &said, ctx, err);
+    char *why;
+
+    (void)ch;
+    if (rc != GN_OK || said == SSH_OK)
+        return rc;
+    if (!ssh_is_connected(h->session))
+        return gn_hop_lost(h, err);
+    why = gn_ssh_safe(ssh_get_error(h->session), 300);
+    rc = gn_err_set(err, GN_E_LIMIT, "'%s' opens no further channel: %s", h->who, why);
+    free(why);
+    return rc;
+}
+
+struct request {
+    ssh_channel ch;
+    const char *command, *host;
+    int port;
+    const struct gn_pty *pty;
+};
+
+static int step_session(struct gn_hop *h, void *arg)
+{
+    (void)h;
+    return ssh_channel_open_session(((struct request *)arg)->ch);
+}
+
+static int step_forward(struct gn_hop *h, void *arg)
+{
+    struct request *r = arg;
+
+    (void)h;
+    return ssh_channel_open_forward(r->ch, r->host, r->port, "127.0.0.1", 0);
+}
+
+static int step_pty(struct gn_hop *h, void *arg)
+{
+    struct request *r = arg;
+
+    (void)h;
+    return ssh_channel_request_pty_size(r->ch, r->pty->term, r->pty->cols, r->pty->rows);
+}
+
+static int step_exec(struct gn_hop *h, void *arg)
+{
+    struct request *r = arg;
+
+    (void)h;
+    return r->command ? ssh_channel_request_exec(r->ch, r->command)
+                      : ssh_channel_request_shell(r->ch);
+}
+
+static struct stream *new_stream(struct gn_ssh *ssh, struct gn_err *err)
+{
+    struct stream *s = gn_new(struct stream);
+
+    s->base.ops = &stream_ops;
+    s->ssh = ssh;
+    s->hop = ssh->hops[ssh->n - 1];
+    s->kept = (struct gn_buf)GN_BUF_INIT(KEEP_MAX);
+    s->status = -1;
+    s->ch = ssh_channel_new(s->hop->session);
+    if (!s->ch) {
+        lost(s, err);
+        free(s);
+        return NULL;
+    }
+    s->cb.userdata = s;
+    s->cb.channel_exit_status_function = on_status;
+    s->cb.channel_exit_signal_function = on_signal;
+    ssh_callbacks_init(&s->cb);
+    ssh_set_channel_callbacks(s->ch, &s->cb);
+    return s;
+}
+
+/* A stream whose channel is open. */
+static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r, struct stream **out,
+                       const struct gn_ctx *ctx, struct gn_err *err)
+{
+    int64_t wait = 50;
+
+    for (;;) {
+        struct stream *s = new_stream(ssh, err);
+        int rc;
+
+        if (!s)
+            return err->code;
+        r->ch = s->ch;
+        rc = gn_channel_open(s->hop, step, r, s->ch, ctx, err);
+        if (rc == GN_OK) {
+            *out = s;
+            return GN_OK;
+        }
+        stream_close(&s->base);
+        /* The server counts a closed session until its command is gone: give it a moment. */
+        if (rc != GN_E_LIMIT || !ssh->closed_ms || r->host ||
+            ctx->mono_ms(ctx) - ssh->closed_ms > SETTLE_MS)
+            return rc;
+        rc = gn_wait_ms(ctx, wait, err);
+        if (rc != GN_OK)
+            return rc;
+        wait *= 2;
+    }
+}
+
+int gn_ssh_exec(struct gn_transport *t, const char *command, const struct gn_pty *pty,
+                struct gn_stream **out, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct request r = {.command = command, .pty = pty};
+    struct stream *s = NULL;
+    int said = SSH_OK, rc;
+
+    rc = open_stream((struct gn_ssh *)t, step_session, &r, &s, ctx, err);
+    if (rc != GN_OK)
+        return rc;
+    if (pty)
+        rc = gn_hop_step(s->hop, step_pty, &r, SSH_AGAIN, &said, ctx, err);
+    s->pty = pty != NULL;
+    if (rc == GN_OK && said == SSH_OK)
+        rc = gn_hop_step(s->hop, step_exec, &r, SSH_AGAIN, &said, ctx, err);
+    if (rc == GN_OK && said != SSH_OK)
+        rc = !is_up(s) ? lost(s, err)
+                       : gn_err_set(err, GN_E_PROTO, "'%s' refuses to run a command", s->hop->who);
+    if (rc != GN_OK) {
+        stream_close(&s->base);
+        return rc;
+    }
+    *out = &s->base;
+    return GN_OK;
+}
+
+int gn_ssh_forward(struct gn_transport *t, const char *host, int port, struct gn_stream **out,
+                   const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct request r = {.host = host, .port = port};
+    struct stream *s = NULL;
+    int rc = open_stream((struct gn_ssh *)t, step_forward, &r, &s, ctx, err);
+
+    if (rc == GN_OK)
+        *out = &s->base;
+    return rc;
+}
