@@ -1,0 +1,177 @@
+/* target.c - from a name on the command line to a place. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gnrrun/sshconf.h"
+#include "hostspec.h"
+#include "values.h"
+
+/* Words for clouds that people will try; each needs an entry of its own in config.yaml, later. */
+static const char *const providers[] = {"aws",   "ec2",   "gcp",       "gce",
+                                        "azure", "colab", "openstack", "lambda"};
+
+static void copy_target(struct gn_target *to, const struct gn_target *from)
+{
+    *to = *from;
+    to->name = gn_strdup(from->name);
+    to->type_name = gn_strdup(from->type_name);
+    to->where = gn_strdup(from->where);
+    to->host = gn_strdup(from->host);
+    to->user = gn_strdup(from->user);
+    to->jump = gn_strdup(from->jump);
+    to->identity = gn_strdup(from->identity);
+    to->workdir = gn_strdup(from->workdir);
+    to->python = gn_strdup(from->python);
+    to->setup = gn_strdup(from->setup);
+    memset(&to->tags, 0, sizeof to->tags);
+    gn_strs_copy(&to->tags, &from->tags);
+    to->env = gn_calloc(from->n_env ? from->n_env : 1, sizeof *to->env);
+    for (size_t i = 0; i < from->n_env; i++) {
+        to->env[i].name = gn_strdup(from->env[i].name);
+        to->env[i].value = gn_strdup(from->env[i].value);
+    }
+}
+
+static struct gn_target plain_target(const char *name, enum gn_target_type type, const char *where)
+{
+    struct gn_target t = {.nice = -1, .type = type};
+
+    t.name = gn_strdup(name);
+    t.type_name = gn_strdup(type == GN_TARGET_LOCAL ? "local" : "ssh");
+    t.where = gn_strdup(where);
+    return t;
+}
+
+static bool has(const struct gn_strs *s, const char *str)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (strcmp(s->v[i], str) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_once(struct gn_strs *s, const char *str)
+{
+    if (!has(s, str))
+        gn_strs_add(s, str);
+}
+
+static int unknown_target(const struct gn_config *c, const struct gn_strs *aliases,
+                          const char *name, struct gn_err *err)
+{
+    struct gn_buf safe = GN_BUF_INIT(512);
+    struct gn_strs names = GN_STRS_INIT;
+    unsigned best = 2 + (unsigned)strlen(name) / 4;
+    const char *near = NULL;
+
+    for (size_t i = 0; i < c->n_targets; i++)
+        add_once(&names, c->targets[i].name);
+    add_once(&names, "local");
+    for (size_t i = 0; i < aliases->n; i++)
+        add_once(&names, aliases->v[i]);
+    for (size_t i = 0; strlen(name) <= 64 && i < names.n; i++) {
+        unsigned d = strlen(names.v[i]) <= 64 ? gn_edit_distance(name, names.v[i]) : best;
+
+        if (d < best) {
+            best = d;
+            near = names.v[i];
+        }
+    }
+    gn_buf_addsafe(&safe, name, strlen(name), 100);
+    gn_err_set(err, GN_E_CONFIG, "no target is called '%s'", safe.ptr);
+    gn_err_hint(err, "'gnrrun targets' lists them; a host that is not among them: user@host");
+    for (size_t i = 0; i < sizeof providers / sizeof *providers; i++) {
+        if (strcmp(providers[i], name) == 0)
+            gn_err_hint(err, "this version knows this machine and hosts that ssh can reach");
+    }
+    if (near) {
+        gn_buf_reset(&safe);
+        gn_buf_addsafe(&safe, near, strlen(near), 100);
+        gn_err_hint(err, "did you mean '%s'?", safe.ptr);
+    }
+    gn_strs_clear(&names);
+    gn_buf_clear(&safe);
+    return err->code;
+}
+
+static int from_hostspec(const char *name, struct gn_target *out, struct gn_err *err)
+{
+    struct gn_hostspec h;
+
+    if (!gn_hostspec_parse(name, &h)) {
+        struct gn_buf safe = GN_BUF_INIT(512);
+
+        gn_buf_addsafe(&safe, name, strlen(name), 100);
+        gn_err_set(err, GN_E_CONFIG, "'%s' is not user@host[:port]", safe.ptr);
+        gn_buf_clear(&safe);
+        return err->code;
+    }
+    *out = plain_target(name, GN_TARGET_SSH, "the command line");
+    out->host = h.host;
+    out->user = h.user;
+    out->port = h.port;
+    return GN_OK;
+}
+
+static int check_word(const char *name, struct gn_err *err)
+{
+    struct gn_buf safe = GN_BUF_INIT(512);
+    bool good = *name && *name != '-' && strlen(name) <= 512;
+
+    for (const char *s = name; *s; s++)
+        good = good && (unsigned char)*s > 0x20 && *s != 0x7f;
+    if (!good) {
+        gn_buf_addsafe(&safe, name, strlen(name), 100);
+        gn_err_set(err, GN_E_CONFIG, "'%s' cannot name a target", safe.ptr);
+    }
+    gn_buf_clear(&safe);
+    return good ? GN_OK : err->code;
+}
+
+int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const char *name,
+                      struct gn_target *out, struct gn_err *err)
+{
+    struct gn_strs aliases = GN_STRS_INIT;
+    int rc = check_word(name, err);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < c->n_targets; i++) {
+        if (strcmp(c->targets[i].name, name) == 0) {
+            copy_target(out, &c->targets[i]);
+            return GN_OK;
+        }
+    }
+    if (strcmp(name, "local") == 0) {
+        *out = plain_target("local", GN_TARGET_LOCAL, "built in");
+        return GN_OK;
+    }
+    rc = gn_sshconf_aliases(ctx, &aliases, err);
+    if (!rc && has(&aliases, name) && gn_is_host(name)) {
+        *out = plain_target(name, GN_TARGET_SSH, "~/.ssh/config");
+        out->host = gn_strdup(name);
+    } else if (!rc && strchr(name, '@')) {
+        rc = from_hostspec(name, out, err);
+    } else if (!rc) {
+        rc = unknown_target(c, &aliases, name, err);
+    }
+    gn_strs_clear(&aliases);
+    return rc;
+}
+
+int gn_target_names(const struct gn_ctx *ctx, const struct gn_config *c, struct gn_strs *out,
+                    struct gn_err *err)
+{
+    struct gn_strs aliases = GN_STRS_INIT;
+    int rc = gn_sshconf_aliases(ctx, &aliases, err);
+
+    for (size_t i = 0; !rc && i < c->n_targets; i++)
+        add_once(out, c->targets[i].name);
+    if (!rc)
+        add_once(out, "local");
+    for (size_t i = 0; !rc && i < aliases.n; i++)
+        add_once(out, aliases.v[i]);
+    gn_strs_clear(&aliases);
+    return rc;
+}
