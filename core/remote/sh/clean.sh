@@ -1,0 +1,25 @@
+# clean.sh - remove all that gnrrun has on this machine, unless something runs.
+
+main() {
+    greet
+    find_root
+    [ -d "$v1" ] || { say 'ok bytes=0' && exit 0; }
+    tick_start
+    for d in "$v1/runs"/*; do
+        state_of "$d"
+        case $state in
+        starting | running | stopping | elsewhere) die busy "${d##*/} is running" ;;
+        esac
+    done
+    kb=$(du -sk -- "$v1" 2>/dev/null | awk 'NR == 1 { print $1 }')
+    number "$kb" || kb=0
+    math "$kb" \* 1024
+    freed=$r
+    e=$(wipe "$v1" 2>&1) || fail "cannot remove $v1" "$e"
+    rmdir "$root" 2>/dev/null
+    tick_stop
+    say "ok bytes=$freed"
+    exit 0
+}
+
+main

@@ -1,0 +1,502 @@
+# common.sh - what every far-side program needs: words for the other end, where
+# things lie, who is alive, how a run is.  Goes in front of each program and of
+# the supervisor.  Protocol: PROTOCOL.md.
+
+set -u
+# The program runs with what the user's login gave; ours are for ourselves.
+user_umask=$(umask)
+user_lc=${LC_ALL-}
+umask 077
+LC_ALL=C
+export LC_ALL
+unset CDPATH TAR_OPTIONS GREP_OPTIONS POSIXLY_CORRECT
+nl='
+'
+ticker='' cleanup=''
+
+# --- words for the other end ---
+
+say() {
+    printf '%s\n' "$*" || exit 1
+}
+
+# die CODE TEXT: the last line, whatever TEXT holds.
+die() {
+    tick_stop
+    say "err $1 msg=$(printf '%s' "$2" | tr '\n\r\t' '   ' | cut -b 1-500)"
+    exit 1
+}
+
+# fail TEXT OUTPUT: die with the code that a command's complaint stands for.
+fail() {
+    case $2 in
+    *'o space left'* | *[Qq]'uota exceeded'*) die nospace "$1: the disk is full (or the quota used up)" ;;
+    *'ead-only file system'* | *'ermission denied'*) die readonly "$1: $2" ;;
+    *) die sys "$1: $2" ;;
+    esac
+}
+
+# tick_start [FOLDER]: "k" every 5 s, so that the other end knows that we work.
+# FOLDER is kept young, or somebody may take it for a leftover.
+tick_start() {
+    (
+        while sleep 5 >/dev/null 2>&1; do
+            kill -0 $$ 2>/dev/null || exit
+            [ -z "${1:-}" ] || touch "$1" 2>/dev/null
+            printf 'k\n' || exit
+        done
+    ) </dev/null &
+    ticker=$!
+}
+
+tick_stop() {
+    [ -n "$ticker" ] || return 0
+    # nothing milder: what comes before a new shell has put its traps down is lost
+    kill -s KILL "$ticker" 2>/dev/null
+    wait "$ticker" 2>/dev/null
+    ticker=
+}
+
+# greet: the first line, and no leftovers however we end.
+greet() {
+    trap 'tick_stop; [ -z "$cleanup" ] || wipe "$cleanup"' EXIT
+    trap 'exit 1' HUP INT PIPE TERM
+    say "gn1 ${a_nonce:-}"
+}
+
+# finish_ok: the last line of most programs.
+finish_ok() {
+    say end
+    exit 0
+}
+
+# --- small tools ---
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+now() {
+    date +%s
+}
+
+# nap: 0.1 s, or a second where sleep knows no fractions.
+nap() {
+    sleep "${1:-0.1}" 2>/dev/null || sleep 1
+}
+
+# put FILE TEXT: whole or not at all.
+put() {
+    { printf '%s\n' "$2" >"$1.$$" && mv -f "$1.$$" "$1"; } 2>/dev/null && return 0
+    rm -f "$1.$$"
+    return 1
+}
+
+# math A OP B: r=A OP B, beyond 2^31 also where the shell counts in 32 bits.
+# shellcheck disable=SC2003,SC1102,SC2086
+case $((2147483647 + 1)) in
+-*) math() { r=$(expr "$1" "$2" "$3"); } ;;
+*) math() { r=$(($1 $2 $3)); } ;;
+esac
+
+# more A B: is A > B?
+more() {
+    math "$2" - "$1"
+    case $r in -*) return 0 ;; *) return 1 ;; esac
+}
+
+# size_of FILE: size=BYTES.  wc -c reads the whole file in busybox; stat has two
+# dialects; ls is the same everywhere.
+size_of() {
+    r=$(ls -lndL -- "$1" 2>/dev/null) || return 1
+    r=${r#* }
+    # permissions, links, owner, group, size: the fields are split by hand
+    # because a name may hold anything
+    for i in 2 3 4; do
+        r=${r#"${r%%[! ]*}"}
+        r=${r#* }
+    done
+    r=${r#"${r%%[! ]*}"}
+    size=${r%% *}
+    number "$size"
+}
+
+number() {
+    case $1 in '' | *[!0-9]*) return 1 ;; esac
+}
+
+# bytes FILE OFFSET LENGTH: that part of it.  dd seeks where tail would read all.
+bytes() {
+    math "$2" / 65536
+    skip=$r
+    math "$2" % 65536
+    dd if="$1" bs=65536 skip="$skip" 2>/dev/null | tail -c +"$((r + 1))" | head -c "$3"
+}
+
+# wipe FOLDER: also when a program took away its own right to write there.
+wipe() {
+    rm -rf -- "$1" 2>/dev/null && return 0
+    find "$1" -type d ! -perm -700 -exec chmod u+rwx {} \; 2>/dev/null
+    rm -rf -- "$1"
+}
+
+# rename FOLDER NAME: fails when NAME is there.  Without -T, mv puts a folder into
+# one that was there first; then it is taken out again.
+rename() {
+    [ ! -e "$2" ] || return 1
+    if mv_t; then
+        mv -T -- "$1" "$2" 2>/dev/null
+        return
+    fi
+    mv -- "$1" "$2" 2>/dev/null || return 1
+    [ -e "$2/${1##*/}" ] || return 0
+    mv -- "$2/${1##*/}" "$1"
+    return 1
+}
+
+mv_t() {
+    case ${mv_t:=$(mv --help 2>&1)} in *' -T'* | *finT*) return 0 ;; *) return 1 ;; esac
+}
+
+# word TEXT: stop unless it can stand for a file's name and nothing else.
+word() {
+    case $1 in
+    '' | [-.]* | *[!A-Za-z0-9._-]*) die proto "not a name: $1" ;;
+    esac
+}
+
+# --- where things lie ---
+
+# find_root: v1=ROOT/v1; nothing is made.
+find_root() {
+    root=${a_root:-'~/.gnrrun'}
+    case $root in
+    /*) ;;
+    \~ | \~/*)
+        [ -n "${HOME:-}" ] || die sys 'HOME is not set over there'
+        root=$HOME${root#?}
+        ;;
+    *) die proto "not an absolute path: $root" ;;
+    esac
+    v1=$root/v1
+}
+
+# make_root: and nobody else may look into it.
+make_root() {
+    find_root
+    for f in "$root" "$v1" "$v1/tmp" "$v1/runs" "$v1/snap" "$v1/data" "$v1/env"; do
+        [ -d "$f" ] && continue
+        e=$(mkdir -p -- "$f" 2>&1) || [ -d "$f" ] || fail "cannot make $f" "$e"
+    done
+    e=$( (: >"$v1/tmp/w.$$") 2>&1) || fail "cannot write in $root" "$e"
+    rm -f "$v1/tmp/w.$$"
+}
+
+# choose_zstd: zstd=1 if both ends can.
+choose_zstd() {
+    zstd=0
+    if [ "${a_zstd:-0}" = 1 ] && has zstd; then zstd=1; fi
+}
+
+# unpack FOLDER: the archive on stdin, then the script "after" that is its last member:
+# without it the stream was cut, even if tar found nothing wrong.  Owners are not
+# kept, permissions are.
+unpack() {
+    if [ "$zstd" = 1 ]; then
+        e=$({ zstd -dcq | tar -xpof - -C "$1"; echo "rc=$?"; } 2>&1 | shorten)
+    else
+        e=$({ tar -xpof - -C "$1"; echo "rc=$?"; } 2>&1 | shorten)
+    fi
+    # what is left is padding; a sender must not fail for it
+    cat >/dev/null
+    case $e in
+    *rc=0) ;;
+    *'o space left'* | *[Qq]'uota'*) fail 'cannot unpack' "$e" ;;
+    *)
+        if full "$1"; then die nospace 'cannot unpack: the disk is full'; fi
+        die tar "cannot unpack: $e"
+        ;;
+    esac
+    [ -f "$1/after" ] || die tar 'the archive ended before its end'
+    e=$(cd "$1" && sh -e ./after </dev/null 2>&1) || fail 'cannot put sparse files together' "$e"
+    rm -rf -- "$1/x" "$1/after"
+}
+
+# shorten: of many complaints the first, those about space, and the last.
+shorten() {
+    awk 'n < 3 || /^rc=/ || (/o space left|uota/ && !seen++) { print; n++ }'
+}
+
+# full FOLDER: is there no room for a small file?
+full() {
+    if head -c 65536 /dev/zero 2>/dev/null >"$1/room"; then
+        rm -f "$1/room"
+        return 1
+    fi
+    rm -f "$1/room"
+}
+
+# choose_hash: hash=the best there is.
+choose_hash() {
+    for hash in sha256sum shasum openssl cksum; do
+        if has "$hash"; then return; fi
+    done
+}
+
+# prune PROJECT: its 3 snapshots used last stay, and what was used within the hour.
+prune() {
+    n=0
+    # shellcheck disable=SC2012 # by age, and they are all words
+    ls -1t -- "$v1/snap/$1" | while IFS= read -r f; do
+        n=$((n + 1))
+        [ "$n" -gt 3 ] || continue
+        f=$v1/snap/$1/$f
+        [ -z "$(find "$f" -prune -mmin +60)" ] || wipe "$f"
+    done
+}
+
+# --- who is alive ---
+
+# boot_id: boot=a word that changes when the machine starts anew.
+boot_id() {
+    boot=
+    if [ -r /proc/sys/kernel/random/boot_id ]; then
+        read -r boot </proc/sys/kernel/random/boot_id
+    elif has sysctl; then
+        boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null || sysctl -n kern.boottime 2>/dev/null)
+        boot=$(printf '%s' "$boot" | tr -c 'A-Za-z0-9-' _)
+    fi
+    boot=${boot:-unknown}
+}
+
+# start_of PID: started=when it was; with the number it names one process for ever.
+# Fails if there is none, or only its zombie.
+start_of() {
+    started=
+    number "$1" || return 1
+    if [ -r /proc/self/stat ]; then
+        st=
+        { read -r st <"/proc/$1/stat"; } 2>/dev/null || return 1
+        # the name, in brackets, may hold anything: go on after the last ") "
+        st=${st##*") "}
+        case $st in '' | Z* | X*) return 1 ;; esac
+        # state is field 3, the time of the start field 22
+        for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do
+            st=${st#* }
+        done
+        started=${st%% *}
+    else
+        st=$(ps -o stat= -o lstart= -p "$1" 2>/dev/null) || return 1
+        st=${st#"${st%%[! ]*}"}
+        case $st in '' | Z*) return 1 ;; esac
+        started=$(printf '%s' "${st#* }" | tr -c 'A-Za-z0-9\n' _)
+    fi
+}
+
+# same PID START: is it still that process?
+same() {
+    [ -n "${2:-}" ] && start_of "$1" && [ "$started" = "$2" ]
+}
+
+# table: "PID PPID PGID SESSION" of every living process.
+table() {
+    if [ -r /proc/self/stat ]; then
+        cat /proc/[0-9]*/stat 2>/dev/null | awk '{
+            pid = $1
+            if (sub(/.*\) /, "") && $1 !~ /^[ZX]/) print pid, $2, $3, $4
+        }'
+    else
+        { ps -A -o pid= -o ppid= -o pgid= -o sess= -o stat= 2>/dev/null ||
+            ps -A -o pid= -o ppid= -o pgid= -o pgid= -o stat=; } | awk '$5 !~ /^Z/'
+    fi
+}
+
+# marked MARK: who has it in its environment (Linux only): launchers give their
+# workers sessions of their own, and when they die nothing else ties those to us.
+# tail names the files it goes through; grep stops at a NUL in busybox.
+marked() {
+    [ -r /proc/self/environ ] || return 0
+    tail -c +1 /proc/[0-9]*/environ 2>/dev/null | tr '\000' '\n' |
+        awk -v mark="GNRRUN_MARK=$1" '
+            /^==> \/proc\/[0-9]+\/environ <==$/ { split($2, part, "/"); pid = part[3] }
+            $0 == mark { print pid }'
+}
+
+# members JOB MARK: all=the numbers of what belongs to a run: its group, its
+# session, its descendants, the marked, and what was one of these when last seen.
+members() {
+    all=
+    for p in $( (table | awk -v top="$1" '
+        { parent[$1] = $2; if ($1 == top || $3 == top || $4 == top) mine[$1] = 1 }
+        END {
+            for (p in parent) {
+                n = 0
+                for (q = p; q > 1 && !(q in mine) && n < 100; n++) q = (q in parent) ? parent[q] : 0
+                if (q in mine) print p
+            }
+        }'; marked "$2") | sort -un); do
+        if [ "$p" = $$ ] || ! start_of "$p"; then continue; fi
+        all="$all $p"
+        case "$seen " in *" $p:$started "*) ;; *) seen="$seen $p:$started" ;; esac
+    done
+    for p in $seen; do
+        case "$all " in *" ${p%%:*} "*) continue ;; esac
+        same "${p%%:*}" "${p#*:}" && all="$all ${p%%:*}"
+    done
+}
+seen='' grace=30
+
+# end_all JOB MARK: TERM, $grace seconds, KILL until nothing is left.  again is called between
+# two looks: it may shorten $grace.
+end_all() {
+    members "$1" "$2"
+    signal TERM
+    until_=$(now)
+    while members "$1" "$2" && [ -n "$all" ]; do
+        again
+        [ $(($(now) - until_)) -lt "$grace" ] || break
+        nap
+    done
+    n=0
+    while [ -n "$all" ] && [ "$n" -lt 100 ]; do
+        signal KILL
+        nap
+        members "$1" "$2"
+        n=$((n + 1))
+    done
+}
+
+signal() {
+    for p in $all; do
+        kill -s "$1" "$p" 2>/dev/null
+    done
+}
+
+again() {
+    :
+}
+
+# in_session COMMAND...: become it, in a session of our own if there is a way, with
+# interrupts as they are by default: a shell ignores them in what it starts aside.
+in_session() {
+    if has setsid && env --default-signal=INT,QUIT true 2>/dev/null; then
+        exec env --default-signal=INT,QUIT setsid "$@"
+    elif has perl && perl -MPOSIX -e 1 2>/dev/null; then
+        exec perl -MPOSIX -e '$SIG{INT} = $SIG{QUIT} = "DEFAULT"; POSIX::setsid();
+            exec { $ARGV[0] } @ARGV or exit 127' "$@"
+    elif has setsid; then
+        exec setsid "$@"
+    elif has python3 && python3 -c 'import os' 2>/dev/null; then
+        exec python3 -c 'import os, signal as s, sys
+for n in (s.SIGINT, s.SIGQUIT, s.SIGPIPE): s.signal(n, s.SIG_DFL)
+if os.getpid() != os.getpgrp(): os.setsid()
+os.execvp(sys.argv[1], sys.argv[1:])' "$@"
+    else
+        trap '' HUP
+        exec "$@"
+    fi
+}
+
+# --- how a run is ---
+
+# first FILE: line=its first line, empty if there is none.
+first() {
+    line=
+    [ -f "$1" ] && { read -r line <"$1"; } 2>/dev/null
+    [ -n "$line" ]
+}
+
+# fields: f1 to f4, the words of $line.  No here-document: some shells make a file of
+# it, and the disk may be full.
+fields() {
+    set -f
+    # shellcheck disable=SC2086 # it is to be split
+    set -- $line
+    set +f
+    f1=${1-} f2=${2-} f3=${3-} f4=${4-}
+}
+
+# state_of DIR: state, code, sig, reason, start, end, setup, host; without a child
+# on Linux, for it is asked ten times a second.
+state_of() {
+    state=none code=0 sig=- reason=- start=0 end=0 setup=0 host='-'
+    [ -d "$1" ] || return 0
+    if from_exit "$1"; then return 0; fi
+    if ! first "$1/sup.id"; then
+        state=prepared
+        [ -d "$1/lock" ] || return 0
+        # it puts its id there a moment after the lock, if it lives
+        state=starting
+        [ -z "$(find "$1/lock" -prune -mmin +1 2>/dev/null)" ] || lost killed
+        return 0
+    fi
+    from_ids "$1"
+    # the record may have come since we looked, and its writer be gone since
+    [ "$state" != lost ] || from_exit "$1" || :
+}
+
+lost() {
+    state=lost reason=$1
+}
+
+from_ids() {
+    : "${boot:=}" "${here:=$(uname -n)}"
+    [ -n "$boot" ] || boot_id
+    fields
+    sup_pid=$f1 sup_start=$f2 sup_boot=$f3 host=$f4
+    job_pid=0 job_start=-
+    if first "$1/job.id"; then
+        fields
+        job_pid=$f1 job_start=$f2 start=$f4
+        number "$start" || start=0
+    fi
+    if [ "$host" != "$here" ]; then state=elsewhere; return; fi
+    if [ "$sup_boot" != "$boot" ]; then lost reboot; return; fi
+    if same "$sup_pid" "$sup_start"; then
+        state=starting
+        [ "$job_pid" = 0 ] || state=running
+    elif same "$job_pid" "$job_start"; then
+        state=running
+    else
+        lost killed
+        return
+    fi
+    if [ -s "$1/note" ]; then state=stopping; fi
+    if first "$1/phase" && [ "$line" = setup ]; then setup=1; fi
+}
+
+# from_exit DIR: what its last word says, if it is there.  Foreign by now: checked.
+from_exit() {
+    [ -e "$1/exit" ] || return 1
+    state=ended code=255 sig=- reason=unreadable start=0 end=0 setup=0 host=-
+    first "$1/exit" || return 0
+    for kv in code sig reason start end; do
+        case " $line" in *" $kv="*) ;; *) continue ;; esac
+        v=" $line"
+        v=${v#*" $kv="}
+        v=${v%% *}
+        case $kv,$v in
+        *, | *[!A-Za-z0-9,-]*) ;;
+        sig,*) sig=$v ;;
+        reason,*) reason=$v ;;
+        *[!0-9]) ;;
+        code,*) number "$v" && code=$v ;;
+        start,*) number "$v" && start=$v ;;
+        end,*) number "$v" && end=$v ;;
+        esac
+    done
+    if first "$1/sup.id"; then host=${line##* }; fi
+}
+
+# tell TOKEN: its status line, from what state_of found.
+tell() {
+    size=-1
+    [ "$state" = none ] || size_of "$v1/runs/$1/log" || size=-1
+    say "st $1 state=$state code=$code sig=$sig reason=$reason start=$start end=$end now=$(now)" \
+        "log=$size setup=$setup host=$host"
+}
+
+status_line() {
+    state_of "$v1/runs/$1"
+    tell "$1"
+}

@@ -1,0 +1,163 @@
+# probe.sh - what this machine is and has.
+
+# plain TEXT: w=it as a value: no blanks, nothing that needs quotes; "-" for nothing.
+plain() {
+    w=$(printf '%s' "$1" | tr -c 'A-Za-z0-9./+:,@_-' _ | cut -b 1-200)
+    w=${w:--}
+}
+
+# count TEXT: w=it if it is a number, else -1.
+count() {
+    w=-1
+    if number "$1"; then w=$1; fi
+}
+
+# limited COMMAND...: not for ever; a driver in trouble never answers.
+limited() {
+    if has timeout && timeout 1 true 2>/dev/null; then
+        timeout 10 "$@"
+    else
+        "$@"
+    fi 2>/dev/null </dev/null
+}
+
+system() {
+    plain "$(uname -s)" && line="os=$w"
+    plain "$(uname -m)" && line="$line arch=$w"
+    plain "$(uname -n)" && line="$line host=$w"
+    boot_id
+    plain "$boot" && line="$line boot=$w"
+    count "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null ||
+        grep -c '^processor' /proc/cpuinfo 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null)"
+    line="$line cores=$w"
+    if [ -r /proc/loadavg ]; then
+        read -r load _ </proc/loadavg
+    else
+        load=$(uptime | sed 's/.*averages*: *//; s/[, ].*//')
+    fi
+    plain "$load" && line="$line load=$w"
+}
+
+memory() {
+    if [ -r /proc/meminfo ]; then
+        total=$(awk '/^MemTotal:/ { print $2 }' /proc/meminfo)
+        avail=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+    else
+        total=$(sysctl -n hw.memsize 2>/dev/null || sysctl -n hw.physmem 2>/dev/null)
+        math "${total:-0}" / 1024
+        total=$r avail=''
+    fi
+    count "$total" && line="$line mem_kb=$w"
+    count "$avail" && line="$line mem_free_kb=$w"
+}
+
+# disk: of the nearest folder that is there; nothing of ours is made by asking.
+disk() {
+    at=$root
+    while [ ! -d "$at" ]; do
+        at=${at%/*}
+        at=${at:-/}
+    done
+    count "$(df -Pk -- "$at" 2>/dev/null | awk 'NR > 1 { n = $4 } END { print n }')"
+    line="$line free_kb=$w"
+    count "$(df -Pi -- "$at" 2>/dev/null | awk 'NR > 1 { n = $4 } END { print n }')"
+    line="$line inodes_free=$w"
+    writable=0
+    if mkdir "$at/.gnrrun-probe.$$" 2>/dev/null; then
+        writable=1
+        rmdir "$at/.gnrrun-probe.$$"
+    fi
+}
+
+tar_kind() {
+    case $(tar --version 2>&1) in
+    *GNU*) w=gnu ;;
+    *[Bb]usy[Bb]ox*) w=busybox ;;
+    *bsdtar*) w=bsd ;;
+    *) w=other ;;
+    esac
+    has tar || w='-'
+    line="$line tar=$w"
+}
+
+have() {
+    w=0
+    if has "$1"; then w=1; fi
+}
+
+tools() {
+    tar_kind
+    have zstd && line="$line zstd=$w"
+    choose_hash
+    line="$line hash=$hash"
+    plain "$(command -v python3 || command -v python)" && python=$w
+    pyver=''
+    [ "$python" = - ] || pyver=$(limited python3 -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' ||
+        limited python -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+    plain "$pyver"
+    line="$line python=$python pyver=$w"
+    have uv && line="$line uv=$w"
+    have conda && line="$line conda=$w writable=$writable"
+    have setsid && line="$line setsid=$w"
+    count "$(who 2>/dev/null | awk '!seen[$1]++ { n++ } END { print n + 0 }')" && line="$line users=$w"
+    # on some machines whatever a user left running dies at logout
+    kill=''
+    if has loginctl; then
+        kill=$(limited loginctl show-session "${XDG_SESSION_ID:-self}" -p KillUserProcesses)
+    fi
+    plain "${kill#*=}" && line="$line kill_user_processes=$w"
+}
+
+# gpus: a line for each; procs counts the processes of everybody on it.
+gpus() {
+    has nvidia-smi || return 0
+    apps=$(limited nvidia-smi --query-compute-apps=gpu_uuid --format=csv,noheader)
+    limited nvidia-smi --query-gpu=index,uuid,name,memory.total,memory.used,utilization.gpu \
+        --format=csv,noheader,nounits | APPS=$apps awk -F ', *' '
+        BEGIN {
+            n = split(ENVIRON["APPS"], app, "\n")
+            for (i = 1; i <= n; i++) procs[app[i]]++
+        }
+        NF >= 6 && NR <= 64 {
+            gsub(/[^A-Za-z0-9._-]+/, "_", $3)
+            for (i = 4; i <= 6; i++) if ($i !~ /^[0-9]+$/) $i = -1
+            printf "gpu index=%d name=%s mem_mb=%s used_mb=%s util=%s procs=%d\n",
+                $1, $3, $4, $5, $6, procs[$2]
+        }'
+}
+
+# people: who is logged in and what they use.
+people() {
+    has who || return 0
+    logged=$(who 2>/dev/null | awk '{ print $1 }')
+    [ -n "$logged" ] || return 0
+    ps -A -o user= -o pcpu= 2>/dev/null | LOGGED=$logged awk '
+        BEGIN { n = split(ENVIRON["LOGGED"], u, "\n"); for (i = 1; i <= n; i++) here[u[i]] = 1 }
+        $1 in here { procs[$1]++; cpu[$1] += $2 }
+        END {
+            n = 0
+            for (x in procs) {
+                if (n++ >= 20) break
+                load = int(cpu[x]); k = procs[x]
+                gsub(/[^A-Za-z0-9._-]/, "_", x)
+                printf "who user=%s procs=%d cpu=%d\n", x, k, load
+            }
+        }'
+}
+
+main() {
+    greet
+    find_root
+    tick_start
+    system
+    memory
+    disk
+    tools
+    tick_stop
+    say "probe $line"
+    gpus
+    people
+    finish_ok
+}
+
+main
