@@ -1,7 +1,125 @@
-#include "cli/cmd.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/runs.h"
+
+static const char *setup_name(const struct gn_setup *s)
+{
+    switch (s->kind) {
+    case GN_SETUP_COMMAND:
+        return s->command;
+    case GN_SETUP_REQUIREMENTS:
+    case GN_SETUP_PYPROJECT:
+    case GN_SETUP_CONDA:
+        return s->file;
+    case GN_SETUP_NONE:
+        break;
+    }
+    return NULL;
+}
+
+static struct gn_json *data_json(const struct gn_data_item *d)
+{
+    struct gn_json *o = gn_json_object();
+
+    gn_json_set_str(o, "name", d->name);
+    gn_json_set_str(o, "path", d->path);
+    gn_json_set_str(o, "there", d->there);
+    if (d->tree) {
+        gn_json_set_int(o, "files", (int64_t)d->tree->n);
+        gn_json_set_int(o, "bytes", (int64_t)d->tree->bytes);
+    }
+    return o;
+}
+
+static void show_json(struct gn_cli *c, const struct gn_asked *a, const struct gn_preview *p,
+                      const char *command)
+{
+    struct gn_json *o = gn_json_object(), *data = gn_json_array();
+
+    gn_json_set_str(o, "project", a->config.project.name);
+    gn_json_set_str(o, "root", a->config.project.root);
+    gn_json_set_str(o, "target", a->target.name);
+    gn_json_set_str(o, "target_from", a->target.where);
+    gn_json_set_str(o, "command", command);
+    gn_json_set(o, "words", gn_json_strs(&p->program.words));
+    gn_json_set_str(o, "workdir", p->program.workdir);
+    gn_json_set_str(o, "setup", setup_name(&p->setup));
+    gn_json_set_str(o, "snapshot", p->tree->id);
+    gn_json_set_int(o, "files", (int64_t)p->tree->n);
+    gn_json_set_int(o, "bytes", (int64_t)p->tree->bytes);
+    for (size_t i = 0; i < p->n_data; i++)
+        gn_json_append(data, data_json(&p->data[i]));
+    gn_json_set(o, "data", data);
+    if (a->spec.time_s)
+        gn_json_set_int(o, "time", a->spec.time_s);
+    else
+        gn_json_set_null(o, "time");
+    gn_ui_json(c->ui, o);
+}
+
+static void show_text(struct gn_cli *c, const struct gn_asked *a, const struct gn_preview *p,
+                      const char *command)
+{
+    const char *setup = setup_name(&p->setup);
+    char size[32];
+
+    gn_ui_outf(c->ui, "project  %s (%s)\n", a->config.project.name, a->config.project.root);
+    gn_ui_outf(c->ui, "target   %s (%s)%s\n", a->target.name,
+               a->target.where ? a->target.where : "-",
+               gn_args_text(&c->args, "target") ? "" : ", since no --target is given");
+    gn_ui_outf(c->ui, "program  %s\n", command);
+    if (*p->program.workdir)
+        gn_ui_outf(c->ui, "folder   %s\n", p->program.workdir);
+    if (setup)
+        gn_ui_outf(c->ui, "setup    %s\n", setup);
+    gn_ui_outf(c->ui, "ship     %zu entries, %s, less what is there already\n", p->tree->n,
+               gn_fmt_bytes(p->tree->bytes, size));
+    for (size_t i = 0; i < p->n_data; i++) {
+        const struct gn_data_item *d = &p->data[i];
+
+        if (d->there)
+            gn_ui_outf(c->ui, "data     %s: %s over there\n", d->name, d->there);
+        else
+            gn_ui_outf(c->ui, "data     %s: %zu entries, %s, once per host\n", d->name, d->tree->n,
+                       gn_fmt_bytes(d->tree->bytes, size));
+    }
+    if (a->spec.time_s)
+        gn_ui_outf(c->ui, "limit    %s\n", gn_fmt_seconds(a->spec.time_s, size));
+    gn_ui_outf(c->ui, "results  %s\n",
+               a->spec.no_fetch ? "stay over there"
+               : a->spec.dest   ? a->spec.dest
+                                : a->config.project.root);
+    gn_ui_outf(c->ui, "duration unknown\n");
+}
+
+int gn_cli_preview(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
+{
+    struct gn_preview p;
+    char *command;
+    int rc = gn_preview_make(c->ctx, &a->config, &a->target, &a->spec, NULL, &p, err);
+
+    if (rc)
+        return rc;
+    command = gn_program_text(&p.program);
+    if (c->json)
+        show_json(c, a, &p, command);
+    else
+        show_text(c, a, &p, command);
+    free(command);
+    gn_preview_clear(&p);
+    return GN_EXIT_OK;
+}
 
 int cmd_plan(struct gn_cli *c, struct gn_err *err)
 {
-    (void)c;
-    return gn_err_set(err, GN_E_FAIL, "'plan' is not there yet");
+    struct gn_asked a;
+    int rc = gn_cli_asked(c, &a, err);
+
+    if (rc)
+        return rc;
+    rc = gn_cli_preview(c, &a, err);
+    gn_asked_clear(&a);
+    return rc;
 }

@@ -1,17 +1,225 @@
 #include "cli/engine.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/runs.h"
+#include "gnrrun/far.h"
+
+struct open_runs {
+    struct gn_run *v;
+    size_t n, cap;
+};
+
+static char *copy(const char *s)
+{
+    return gn_strdup(s ? s : "");
+}
+
+static int collect(const struct gn_run *r, void *arg, struct gn_err *err)
+{
+    struct open_runs *all = arg;
+    struct gn_run *c;
+
+    (void)err;
+    if (gn_state_over(r->state))
+        return GN_OK;
+    GN_GROW(all->v, all->n, all->cap);
+    c = &all->v[all->n++];
+    *c = *r;
+    c->name = copy(r->name);
+    c->project = copy(r->project);
+    c->root = copy(r->root);
+    c->target = copy(r->target);
+    c->token = copy(r->token);
+    c->workdir = copy(r->workdir);
+    c->command = copy(r->command);
+    c->spec = copy(r->spec);
+    c->snapshot = copy(r->snapshot);
+    c->note = copy(r->note);
+    c->sig = copy(r->sig);
+    c->reason = copy(r->reason);
+    c->host = copy(r->host);
+    return GN_OK;
+}
+
 int cmd_refresh(struct gn_cli *c, struct gn_store *s, struct gn_err *err)
 {
-    (void)c;
-    (void)s;
-    return gn_err_set(err, GN_E_FAIL, "'ps --refresh' is not there yet");
+    struct gn_engine e = {.ctx = c->ctx,
+                          .store = s,
+                          .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")}};
+    struct open_runs all = {0};
+    struct gn_run **list;
+    int rc = gn_store_each(s, NULL, 0, collect, &all, err);
+
+    list = gn_calloc(all.n, sizeof *list);
+    for (size_t i = 0; i < all.n; i++)
+        list[i] = &all.v[i];
+    if (!rc)
+        rc = gn_engine_refresh(&e, list, all.n, err);
+    for (size_t i = 0; i < all.n; i++)
+        gn_run_clear(&all.v[i]);
+    free(list);
+    free(all.v);
+    return rc;
+}
+
+/* --- targets --check ------------------------------------------------------------------------ */
+
+static void add_fields(struct gn_json *o, const char *line)
+{
+    for (const char *p = strchr(line, ' '); p; p = strchr(p, ' ')) {
+        size_t k, v;
+
+        p++;
+        k = strcspn(p, "= ");
+        if (p[k] != '=' || k == 0 || k > 40)
+            continue;
+        v = strcspn(p + k + 1, " ");
+        char *key = gn_strndup(p, k), *text = gn_strndup(p + k + 1, v), *end;
+        long long n = strtoll(text, &end, 10);
+
+        if (v && !*end)
+            gn_json_set_int(o, key, n);
+        else
+            gn_json_set_str(o, key, text);
+        free(text);
+        free(key);
+    }
+}
+
+static void check_json(struct gn_cli *c, const char *name, const struct gn_strs *lines,
+                       const struct gn_err *why)
+{
+    struct gn_json *o = gn_json_object(), *gpus = gn_json_array(), *who = gn_json_array();
+
+    gn_json_set_str(o, "target", name);
+    gn_json_set_bool(o, "reached", !why);
+    if (why)
+        gn_json_set_str(o, "error", why->msg);
+    for (size_t i = 0; i < lines->n; i++) {
+        const char *line = lines->v[i];
+        struct gn_json *sub = o;
+
+        if (strncmp(line, "probe ", 6) != 0) {
+            sub = gn_json_object();
+            gn_json_append(strncmp(line, "gpu ", 4) == 0 ? gpus : who, sub);
+        }
+        add_fields(sub, line);
+    }
+    gn_json_set(o, "gpus", gpus);
+    gn_json_set(o, "users_now", who);
+    gn_ui_json(c->ui, o);
+}
+
+/* Foreign text in a table: safe, or "-". */
+static char *cell(const char *line, const char *key)
+{
+    struct gn_buf safe = GN_BUF_INIT(200);
+    char text[128];
+
+    if (!gn_far_field(line, key, text, sizeof text) || !*text)
+        return gn_strdup("-");
+    gn_buf_addsafe(&safe, text, strlen(text), 60);
+    return gn_buf_detach(&safe);
+}
+
+static char *size_cell(const char *line, const char *key, uint64_t unit)
+{
+    int64_t n = gn_far_number(line, key, -1);
+    char text[32];
+
+    return gn_strdup(n < 0 ? "-" : gn_fmt_bytes((uint64_t)n * unit, text));
+}
+
+static char *gpu_cell(const struct gn_strs *lines)
+{
+    int all = 0, idle = 0;
+
+    for (size_t i = 0; i < lines->n; i++) {
+        if (strncmp(lines->v[i], "gpu ", 4) != 0)
+            continue;
+        all++;
+        idle += gn_far_number(lines->v[i], "procs", 0) == 0 &&
+                gn_far_number(lines->v[i], "used_mb", 0) < 500;
+    }
+    return all ? gn_printf("%d of %d", idle, all) : gn_strdup("-");
+}
+
+static char *who_cell(const struct gn_strs *lines)
+{
+    struct gn_buf text = GN_BUF_INIT(1000);
+
+    for (size_t i = 0; i < lines->n; i++) {
+        if (strncmp(lines->v[i], "who ", 4) != 0)
+            continue;
+        char *user = cell(lines->v[i], "user");
+
+        gn_buf_addf(&text, "%s%s", text.len ? " " : "", user);
+        free(user);
+    }
+    if (!text.len)
+        gn_buf_adds(&text, "-");
+    return gn_buf_detach(&text);
+}
+
+static void check_row(struct gn_table *table, const char *name, const struct gn_strs *lines,
+                      const struct gn_err *why)
+{
+    const char *probe = lines->n ? lines->v[0] : "";
+    char *cells[8];
+
+    if (why) {
+        const char *row[8] = {name, "-", "-", "-", "-", "-", "-", why->msg};
+
+        gn_table_row(table, row);
+        return;
+    }
+    cells[0] = gn_strdup(name);
+    cells[1] = cell(probe, "cores");
+    cells[2] = cell(probe, "load");
+    cells[3] = size_cell(probe, "mem_free_kb", 1024);
+    cells[4] = size_cell(probe, "free_kb", 1024);
+    cells[5] = gpu_cell(lines);
+    cells[6] = cell(probe, "pyver");
+    cells[7] = who_cell(lines);
+    gn_table_row(table, (const char *const *)cells);
+    for (size_t i = 0; i < 8; i++)
+        free(cells[i]);
 }
 
 int cmd_targets_check(struct gn_cli *c, const struct gn_config *cfg, const struct gn_strs *names,
                       struct gn_err *err)
 {
-    (void)c;
-    (void)cfg;
-    (void)names;
-    return gn_err_set(err, GN_E_FAIL, "'targets --check' is not there yet");
+    static const char *const head[] = {"TARGET",    "CORES",     "LOAD",   "MEMORY FREE",
+                                       "DISK FREE", "GPUS FREE", "PYTHON", "USERS"};
+    struct gn_engine e = {.ctx = c->ctx,
+                          .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")}};
+    struct gn_table table = {.head = head, .n = 8};
+    int worst = GN_EXIT_OK;
+
+    for (size_t i = 0; i < names->n; i++) {
+        struct gn_strs lines = GN_STRS_INIT;
+        struct gn_target target = {0};
+        int rc = gn_target_resolve(c->ctx, cfg, names->v[i], &target, err);
+
+        if (!rc)
+            rc = gn_engine_probe(&e, &target, &lines, err);
+        if (rc == GN_E_CANCEL)
+            worst = rc;
+        if (c->json)
+            check_json(c, names->v[i], &lines, rc ? err : NULL);
+        else
+            check_row(&table, names->v[i], &lines, rc ? err : NULL);
+        if (rc && worst >= 0)
+            worst = gn_exit_of(rc);
+        gn_strs_clear(&lines);
+        gn_target_clear(&target);
+        if (worst < 0)
+            break;
+    }
+    if (!c->json)
+        gn_table_print(c->ui, &table);
+    gn_table_clear(&table);
+    return worst;
 }

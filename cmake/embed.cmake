@@ -1,6 +1,6 @@
 # cmake -DOUT=x.c -DPREFIX=p_ -DFILES=a.sh|b.sh -P embed.cmake: text files as C strings.
 string(REPLACE "|" ";" FILES "${FILES}")
-set(c "/* made by cmake/embed.cmake */\n")
+set(c "/* made at build time from the files beside it */\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n")
 foreach(f IN LISTS FILES)
     get_filename_component(stem "${f}" NAME_WE)
     string(REPLACE "-" "_" stem "${stem}")

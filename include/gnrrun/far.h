@@ -39,6 +39,10 @@ struct gn_far_arg {
 GN_MUST int gn_far_open(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
                         struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err);
 
+/* The next line, "k" too.  Nothing for timeout_ms: GN_E_TIMEOUT.  Otherwise as gn_far_line(). */
+GN_MUST int gn_far_event(struct gn_far *f, int64_t timeout_ms, const char **line,
+                         const struct gn_ctx *ctx, struct gn_err *err);
+
 /*
  * The next line but "k", terminated, without its newline, valid until the next call.
  * *line is NULL at the end of the stream.  An "err" line becomes the error it names,
@@ -69,7 +73,11 @@ void gn_far_close(struct gn_far *f);
 bool gn_far_field(const char *line, const char *key, char *out, size_t cap);
 int64_t gn_far_number(const char *line, const char *key, int64_t otherwise);
 
-/* What a status line says (protocol: core/remote/sh/README). */
+/* The supervisor, as it is shipped with each run: what all programs share, and its own. */
+extern const char gn_sh_common[];
+extern const char gn_sh_sup[];
+
+/* What a status line says (core/remote/sh/PROTOCOL.md). */
 enum gn_far_state {
     GN_FAR_NONE,     /* no such run there */
     GN_FAR_PREPARED, /* shipped, not started */

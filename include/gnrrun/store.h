@@ -1,7 +1,7 @@
 /*
  * store.h - what happened: every run, written down before each step and after it.
  *
- * One SQLite file, state_dir/state.db (WAL, 0600).  Each call is one transaction;
+ * One SQLite file, state_dir/state.db (0600; WAL, but not on a network file system).  Each call is one transaction;
  * several gnrrun at once are safe.  A run's row is there before anything of it is
  * sent anywhere; so a crash at any instant leaves a row that says where to look.
  */
@@ -49,7 +49,7 @@ struct gn_run {
     char *reason;                          /* "exit", "signal", "timeout", "reboot", ... or "" */
     char *host;                            /* where it really runs, "" until known */
     int64_t created_s, started_s, ended_s; /* wall clock here; 0: unknown */
-    int64_t log_bytes;                     /* of the local copy that are known good */
+    int64_t log_bytes;                     /* once over and all of the log is here: its size; before that 0 */
     int64_t shown_bytes;                   /* of them that somebody has seen */
     enum gn_fetched fetched;
     int64_t fetched_files, fetched_bytes;

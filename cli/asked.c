@@ -1,0 +1,118 @@
+/* asked.c - from the words of `run` and `plan` to a request. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/runs.h"
+#include "gnrrun/fs.h"
+
+#define MAX_SIZE_DEFAULT ((int64_t)1000000000)
+#define GRACE_DEFAULT    10
+
+/* Where to look for the project: the program's own folder if it is a file, else here. */
+static char *project_start(const struct gn_cli *c)
+{
+    if (c->args.words.n) {
+        char *path = gn_path_join(c->ctx->cwd, c->args.words.v[0]);
+
+        if (gn_fs_is_file(path))
+            return path;
+        free(path);
+    }
+    return gn_strdup(c->ctx->cwd);
+}
+
+/* "K=V", "K" */
+static void add_env(struct gn_spec *spec, const char *text)
+{
+    const char *eq = strchr(text, '=');
+    struct gn_env_var *v;
+
+    spec->env = gn_realloc(spec->env, spec->n_env + 1, sizeof *spec->env);
+    v = &spec->env[spec->n_env++];
+    v->name = eq ? gn_strndup(text, (size_t)(eq - text)) : gn_strdup(text);
+    v->value = eq ? gn_strdup(eq + 1) : NULL;
+}
+
+static void take_needs(const struct gn_args *a, const struct gn_needs *file, struct gn_needs *out)
+{
+    const char *type = gn_args_text(a, "gpu-type");
+
+    out->gpus = (int)gn_args_num(a, "gpus", file->gpus);
+    out->cpus = (int)gn_args_num(a, "cpus", file->cpus);
+    out->nodes = (int)gn_args_num(a, "nodes", file->nodes);
+    out->memory_bytes = (uint64_t)gn_args_num(a, "memory", (int64_t)file->memory_bytes);
+    out->gpu_mem_bytes = (uint64_t)gn_args_num(a, "gpu-memory", (int64_t)file->gpu_mem_bytes);
+    out->gpu_type = gn_strdup(type ? type : file->gpu_type);
+}
+
+static int take_words(struct gn_cli *c, const struct gn_project *project, struct gn_spec *spec,
+                      struct gn_err *err)
+{
+    if (c->args.words.n) {
+        gn_strs_copy(&spec->words, &c->args.words);
+        spec->cwd = gn_strdup(c->ctx->cwd);
+        return GN_OK;
+    }
+    spec->cwd = gn_strdup(project->root);
+    if (project->run)
+        return gn_words_split(project->run, &spec->words, err) ? gn_err_prefix(err, "run: ")
+                                                               : GN_OK;
+    gn_err_set(err, GN_E_USAGE, "no program given");
+    return gn_err_hint(err, "gnrrun train.py, or 'run:' in gnrrun.yaml for a default");
+}
+
+static int take_spec(struct gn_cli *c, const struct gn_project *project, struct gn_spec *spec,
+                     struct gn_err *err)
+{
+    const struct gn_args *a = &c->args;
+    struct gn_strs env = GN_STRS_INIT;
+    const char *dest = gn_args_text(a, "results");
+
+    spec->setup = gn_strdup(gn_args_text(a, "setup"));
+    spec->python = gn_strdup(gn_args_text(a, "python"));
+    gn_args_each(a, "env", &env);
+    for (size_t i = 0; i < env.n; i++)
+        add_env(spec, env.v[i]);
+    gn_strs_clear(&env);
+    gn_args_each(a, "data", &spec->data);
+    gn_args_each(a, "allow", &spec->allow);
+    spec->time_s = gn_args_num(a, "time", project->needs.time_s);
+    spec->grace_s = gn_args_num(a, "grace", GRACE_DEFAULT);
+    spec->nice = (int)gn_args_num(a, "nice", -1);
+    if (!gn_args_has(a, "all-sizes"))
+        spec->max_bytes = (uint64_t)gn_args_num(a, "max-size", MAX_SIZE_DEFAULT);
+    spec->dest = dest ? gn_path_join(c->ctx->cwd, dest) : NULL;
+    spec->no_fetch = gn_args_has(a, "no-fetch");
+    spec->sync_s = gn_args_num(a, "sync", 0);
+    take_needs(a, &project->needs, &spec->needs);
+    return take_words(c, project, spec, err);
+}
+
+int gn_cli_asked(struct gn_cli *c, struct gn_asked *out, struct gn_err *err)
+{
+    struct gn_asked a = {0};
+    char *start = project_start(c);
+    const char *name = gn_args_text(&c->args, "target");
+    int rc = gn_config_load(c->ctx, start, &a.config, err);
+
+    free(start);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < a.config.notes.n; i++)
+        gn_event_text(c->ctx, GN_EV_NOTE, "%s", a.config.notes.v[i]);
+    rc = gn_target_resolve(c->ctx, &a.config, name ? name : "local", &a.target, err);
+    if (!rc)
+        rc = take_spec(c, &a.config.project, &a.spec, err);
+    if (rc)
+        gn_asked_clear(&a);
+    else
+        *out = a;
+    return rc;
+}
+
+void gn_asked_clear(struct gn_asked *a)
+{
+    gn_config_clear(&a->config);
+    gn_target_clear(&a->target);
+    gn_spec_clear(&a->spec);
+}

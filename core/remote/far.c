@@ -1,0 +1,434 @@
+#include "gnrrun/far.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gnrrun/hash.h"
+#include "gnrrun/mem.h"
+
+#define NOISE_MAX ((size_t)1 << 20)
+
+/* core/remote/sh/, embedded at build */
+#define GN_OP(name) extern const char gn_sh_##name[];
+#include "ops.def"
+#undef GN_OP
+
+static const struct {
+    const char *name, *text;
+} programs[] = {
+#define GN_OP(name) {#name, gn_sh_##name},
+#include "ops.def"
+#undef GN_OP
+};
+
+/* Words of "err CODE", and what they are here. */
+static const struct {
+    const char *word;
+    int code;
+    const char *hint;
+} far_codes[] = {
+    {"proto", GN_E_PROTO, NULL},
+    {"notfound", GN_E_NOTFOUND, NULL},
+    {"nospace", GN_E_CAPACITY, "make room over there, or give the target another workdir:"},
+    {"readonly", GN_E_FAIL, "give the target a workdir: that you may write to"},
+    {"missing", GN_E_FAIL, NULL},
+    {"busy", GN_E_EXISTS, NULL},
+    {"tar", GN_E_FAIL, NULL},
+    {"sys", GN_E_FAIL, NULL},
+};
+
+struct gn_far {
+    struct gn_stream *stream;
+    struct gn_buf in; /* read and not yet taken */
+    size_t taken;     /* of in: the line that was handed out last */
+    bool ended;
+};
+
+static const char *program_text(const char *op)
+{
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+        if (strcmp(programs[i].name, op) == 0)
+            return programs[i].text;
+    return NULL;
+}
+
+/* More bytes into f->in; f->ended at the end of the stream. */
+static int fill(struct gn_far *f, int64_t timeout_ms, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    char *room = gn_buf_room(&f->in, 16384);
+    size_t n = 0;
+    int rc;
+
+    if (!room)
+        return gn_err_set(err, GN_E_PROTO, "the far side sent a line that is too long");
+    rc = f->stream->ops->read(f->stream, room, 16384, timeout_ms, &n, ctx, err);
+    if (rc)
+        return rc;
+    gn_buf_commit(&f->in, n);
+    f->ended = n == 0;
+    return GN_OK;
+}
+
+/* What it said on stderr, as the end of a message: ": ..." or "". */
+static void add_stderr(struct gn_far *f, struct gn_buf *to)
+{
+    const char *text = f->stream->ops->err_text(f->stream);
+    size_t len = strlen(text);
+
+    while (len && isspace((unsigned char)text[len - 1]))
+        len--;
+    for (size_t i = len; i > 0; i--) { /* the last line tells most */
+        if (text[i - 1] == '\n') {
+            text += i;
+            len -= i;
+            break;
+        }
+    }
+    if (!len)
+        return;
+    gn_buf_adds(to, ": ");
+    gn_buf_addsafe(to, text, len, 300);
+}
+
+static int no_greeting(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct gn_buf why = GN_BUF_INIT(1000);
+    int status = -1, rc;
+    struct gn_err ignored = GN_ERR_INIT;
+
+    rc = f->stream->ops->status(f->stream, 2000, &status, ctx, &ignored);
+    add_stderr(f, &why);
+    if (!why.len && f->in.len) {
+        gn_buf_adds(&why, ": ");
+        gn_buf_addsafe(&why, f->in.ptr, f->in.len, 200);
+    }
+    if (rc || status < 0)
+        gn_err_set(err, GN_E_NET, "the connection ended before the far side spoke%s", why.ptr);
+    else
+        gn_err_set(err, GN_E_FAIL, "the far side runs no command of ours (status %d)%s", status,
+                   why.ptr);
+    gn_buf_clear(&why);
+    return err->code;
+}
+
+static int await_greeting(struct gn_far *f, const char *nonce, const struct gn_ctx *ctx,
+                          struct gn_err *err)
+{
+    char word[64];
+    size_t n;
+
+    n = strlen(nonce) + 5;
+    memcpy(word, "gn1 ", 4);
+    memcpy(word + 4, nonce, strlen(nonce));
+    memcpy(word + n - 1, "\n", 2);
+    for (;;) {
+        for (size_t i = 0; i + n <= f->in.len; i++) {
+            if (memcmp(f->in.ptr + i, word, n) != 0)
+                continue;
+            gn_buf_drop(&f->in, i + n);
+            f->in.max = GN_MAX_LINE + 32768;
+            return GN_OK;
+        }
+        if (f->ended)
+            return no_greeting(f, ctx, err);
+        int rc = fill(f, GN_FAR_SILENCE_MS + 10000, ctx, err);
+        if (rc == GN_E_TIMEOUT)
+            return gn_err_set(err, GN_E_NET, "the far side does not answer");
+        if (rc)
+            return rc;
+    }
+}
+
+int gn_far_open(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
+                struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct gn_buf program = GN_BUF_INIT(GN_MAX_PROGRAM);
+    struct gn_far *f = gn_new(struct gn_far);
+    const char *text = program_text(op);
+    char nonce[33];
+    int rc;
+
+    if (!text) {
+        free(f);
+        return gn_err_set(err, GN_E_BUG, "no far-side program '%s'", op);
+    }
+    f->in = (struct gn_buf)GN_BUF_INIT(NOISE_MAX);
+    gn_random_hex(nonce, 16);
+    gn_buf_addf(&program, "a_nonce=%s\n", nonce);
+    for (; args->name; args++) {
+        gn_buf_addf(&program, "a_%s=", args->name);
+        gn_buf_addsh(&program, args->value);
+        gn_buf_addc(&program, '\n');
+    }
+    gn_buf_adds(&program, gn_sh_common);
+    gn_buf_adds(&program, text);
+    if (gn_buf_over(&program))
+        rc = gn_err_set(err, GN_E_LIMIT, "program for the far side over %zu bytes", GN_MAX_PROGRAM);
+    else
+        rc = t->ops->exec(t, "exec /bin/sh", NULL, &f->stream, ctx, err);
+    if (!rc)
+        rc = f->stream->ops->write(f->stream, program.ptr, program.len, ctx, err);
+    /* a login shell that ends at once takes no input; why is told by its words */
+    if (!rc || (rc == GN_E_NET && f->stream))
+        rc = await_greeting(f, nonce, ctx, err);
+    gn_buf_clear(&program);
+    if (rc) {
+        gn_far_close(f);
+        return rc;
+    }
+    *out = f;
+    return GN_OK;
+}
+
+static int far_error(const char *line, struct gn_err *err)
+{
+    struct gn_buf msg = GN_BUF_INIT(1000);
+    const char *text = strstr(line, " msg=");
+    size_t n = strcspn(line + 4, " ");
+    int code = GN_E_FAIL;
+    const char *hint = NULL;
+
+    for (size_t i = 0; i < sizeof far_codes / sizeof *far_codes; i++) {
+        if (strlen(far_codes[i].word) == n && strncmp(line + 4, far_codes[i].word, n) == 0) {
+            code = far_codes[i].code;
+            hint = far_codes[i].hint;
+        }
+    }
+    text = text ? text + 5 : line + 4;
+    gn_buf_addsafe(&msg, text, strlen(text), 600);
+    gn_err_set(err, code, "%s", msg.ptr);
+    if (hint)
+        gn_err_hint(err, "%s", hint);
+    gn_buf_clear(&msg);
+    return code;
+}
+
+int gn_far_event(struct gn_far *f, int64_t timeout_ms, const char **line, const struct gn_ctx *ctx,
+                 struct gn_err *err)
+{
+    gn_buf_drop(&f->in, f->taken);
+    f->taken = 0;
+    for (;;) {
+        char *nl = memchr(f->in.ptr, '\n', f->in.len);
+        int rc;
+
+        if (nl) {
+            *nl = '\0';
+            f->taken = (size_t)(nl - f->in.ptr) + 1;
+            if (strlen(f->in.ptr) != f->taken - 1)
+                return gn_err_set(err, GN_E_PROTO, "the far side sent a NUL in a line");
+            if (strncmp(f->in.ptr, "err ", 4) == 0)
+                return far_error(f->in.ptr, err);
+            *line = f->in.ptr;
+            return GN_OK;
+        }
+        if (f->in.len > GN_MAX_LINE)
+            return gn_err_set(err, GN_E_PROTO, "the far side sent a line that is too long");
+        if (f->ended) {
+            *line = NULL;
+            return GN_OK;
+        }
+        rc = fill(f, timeout_ms, ctx, err);
+        if (rc)
+            return rc;
+    }
+}
+
+int gn_far_line(struct gn_far *f, int64_t timeout_ms, const char **line, const struct gn_ctx *ctx,
+                struct gn_err *err)
+{
+    for (;;) {
+        int rc = gn_far_event(f, timeout_ms, line, ctx, err);
+
+        if (rc == GN_E_TIMEOUT)
+            return gn_err_set(err, GN_E_NET, "the far side has been silent for %d s",
+                              (int)(timeout_ms / 1000));
+        if (rc || !*line || strcmp(*line, "k") != 0)
+            return rc;
+    }
+}
+
+int gn_far_expect(struct gn_far *f, const char *word, const char **line, const struct gn_ctx *ctx,
+                  struct gn_err *err)
+{
+    size_t n = strlen(word);
+    struct gn_buf said = GN_BUF_INIT(300);
+    int rc = gn_far_line(f, GN_FAR_SILENCE_MS, line, ctx, err);
+
+    if (rc)
+        return rc;
+    if (*line && strncmp(*line, word, n) == 0 && (!(*line)[n] || (*line)[n] == ' '))
+        return GN_OK;
+    if (*line) {
+        gn_buf_addsafe(&said, *line, strlen(*line), 100);
+        gn_err_set(err, GN_E_PROTO, "the far side said '%s' instead of '%s'", said.ptr, word);
+    } else {
+        add_stderr(f, &said);
+        gn_err_set(err, GN_E_NET, "the far side ended before it said '%s'%s", word, said.ptr);
+    }
+    gn_buf_clear(&said);
+    return err->code;
+}
+
+int gn_far_read(struct gn_far *f, void *buf, size_t cap, size_t *n, const struct gn_ctx *ctx,
+                struct gn_err *err)
+{
+    int rc;
+
+    gn_buf_drop(&f->in, f->taken);
+    f->taken = 0;
+    if (f->in.len) {
+        *n = f->in.len < cap ? f->in.len : cap;
+        memcpy(buf, f->in.ptr, *n);
+        gn_buf_drop(&f->in, *n);
+        return GN_OK;
+    }
+    *n = 0;
+    if (f->ended)
+        return GN_OK;
+    rc = f->stream->ops->read(f->stream, buf, cap, GN_FAR_SILENCE_MS, n, ctx, err);
+    if (rc == GN_E_TIMEOUT)
+        return gn_err_set(err, GN_E_NET, "the far side has been silent for %d s",
+                          GN_FAR_SILENCE_MS / 1000);
+    f->ended = !rc && *n == 0;
+    return rc;
+}
+
+int gn_far_write(struct gn_far *f, const void *data, size_t len, const struct gn_ctx *ctx,
+                 struct gn_err *err)
+{
+    int rc = f->stream->ops->write(f->stream, data, len, ctx, err);
+    struct gn_err said = GN_ERR_INIT;
+    const char *line;
+
+    if (rc != GN_E_NET)
+        return rc;
+    /* It stopped listening: a full disk, say.  Its own words are worth more than ours. */
+    for (int i = 0; i < 100; i++) {
+        int r = gn_far_event(f, 2000, &line, ctx, &said);
+
+        if (r == GN_OK && line)
+            continue;
+        if (r && r != GN_E_TIMEOUT && r != GN_E_NET)
+            *err = said;
+        break;
+    }
+    return err->code;
+}
+
+int gn_far_eof(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    return f->stream->ops->eof(f->stream, ctx, err);
+}
+
+int gn_far_finish(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    const char *line = "";
+    int status = 0, rc = GN_OK;
+
+    if (!f)
+        return GN_OK;
+    while (!rc && line)
+        rc = gn_far_line(f, GN_FAR_SILENCE_MS, &line, ctx, err);
+    if (!rc)
+        rc = f->stream->ops->status(f->stream, GN_FAR_SILENCE_MS, &status, ctx, err);
+    if (!rc && status != 0) {
+        struct gn_buf why = GN_BUF_INIT(1000);
+
+        add_stderr(f, &why);
+        rc = status < 0 ? gn_err_set(err, GN_E_NET, "the connection was lost%s", why.ptr)
+                        : gn_err_set(err, GN_E_FAIL, "the far side failed with status %d%s", status,
+                                     why.ptr);
+        gn_buf_clear(&why);
+    }
+    gn_far_close(f);
+    return rc;
+}
+
+void gn_far_close(struct gn_far *f)
+{
+    if (!f)
+        return;
+    gn_stream_close(f->stream);
+    gn_buf_clear(&f->in);
+    free(f);
+}
+
+/* --- fields ------------------------------------------------------------------------------- */
+
+bool gn_far_field(const char *line, const char *key, char *out, size_t cap)
+{
+    size_t k = strlen(key);
+
+    for (const char *p = strchr(line, ' '); p; p = strchr(p, ' ')) {
+        size_t n;
+
+        p++;
+        if (strncmp(p, key, k) != 0 || p[k] != '=')
+            continue;
+        p += k + 1;
+        n = strcspn(p, " ");
+        if (n >= cap)
+            return false;
+        memcpy(out, p, n);
+        out[n] = '\0';
+        return true;
+    }
+    return false;
+}
+
+int64_t gn_far_number(const char *line, const char *key, int64_t otherwise)
+{
+    char text[32], *end;
+    int64_t v;
+
+    if (!gn_far_field(line, key, text, sizeof text) || !*text)
+        return otherwise;
+    v = strtoll(text, &end, 10);
+    return *end ? otherwise : v;
+}
+
+/* A word of the far side that will be shown: letters, digits and a few marks, nothing else. */
+static void copy_word(const char *line, const char *key, char *out, size_t cap)
+{
+    if (!gn_far_field(line, key, out, cap) || strcmp(out, "-") == 0)
+        out[0] = '\0';
+    for (char *p = out; *p; p++)
+        if (!isalnum((unsigned char)*p) && !strchr("._:-", *p))
+            *p = '?';
+}
+
+int gn_far_parse_status(const char *line, struct gn_far_status *out, struct gn_err *err)
+{
+    static const char *const names[] = {
+        [GN_FAR_NONE] = "none",         [GN_FAR_PREPARED] = "prepared",
+        [GN_FAR_STARTING] = "starting", [GN_FAR_RUNNING] = "running",
+        [GN_FAR_STOPPING] = "stopping", [GN_FAR_ENDED] = "ended",
+        [GN_FAR_LOST] = "lost",         [GN_FAR_ELSEWHERE] = "elsewhere",
+    };
+    struct gn_far_status st = {0};
+    char word[16];
+    size_t i;
+
+    if (strncmp(line, "st ", 3) != 0 || !gn_far_field(line, "state", word, sizeof word))
+        return gn_err_set(err, GN_E_PROTO, "the far side sent no status");
+    for (i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], word) == 0)
+            break;
+    if (i == sizeof names / sizeof *names)
+        return gn_err_set(err, GN_E_PROTO, "the far side sent an unknown state");
+    st.state = (enum gn_far_state)i;
+    st.code = (int)(gn_far_number(line, "code", 0) & 0xff);
+    copy_word(line, "sig", st.sig, sizeof st.sig);
+    copy_word(line, "reason", st.reason, sizeof st.reason);
+    copy_word(line, "host", st.host, sizeof st.host);
+    st.start_s = gn_far_number(line, "start", 0);
+    st.end_s = gn_far_number(line, "end", 0);
+    st.now_s = gn_far_number(line, "now", 0);
+    st.log_bytes = gn_far_number(line, "log", -1);
+    st.setup = gn_far_number(line, "setup", 0) == 1;
+    *out = st;
+    return GN_OK;
+}

@@ -1,0 +1,417 @@
+#include "gnrrun/engine.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gnrrun/fs.h"
+#include "gnrrun/hash.h"
+#include "run_private.h"
+
+int gn_engine_create(struct gn_engine *e, const struct gn_config *config,
+                     const struct gn_target *target, const struct gn_spec *spec, const char *note,
+                     struct gn_run *run, struct gn_err *err)
+{
+    struct gn_buf json = GN_BUF_INIT(GN_MAX_PROGRAM);
+    struct gn_program words = {.words = spec->words};
+    char nonce[17];
+    int rc;
+
+    memset(run, 0, sizeof *run);
+    gn_random_hex(nonce, 8);
+    gn_spec_format(spec, &json);
+    if (gn_buf_over(&json)) {
+        gn_buf_clear(&json);
+        return gn_err_set(err, GN_E_USAGE, "the command line is over %zu bytes", GN_MAX_PROGRAM);
+    }
+    run->project = gn_strdup(config->project.name);
+    run->root = gn_strdup(config->project.root);
+    run->target = gn_strdup(target->name);
+    run->token = gn_printf("%.60s-%s", config->project.name, nonce);
+    run->workdir = gn_strdup("");
+    run->command = gn_program_text(&words);
+    run->spec = gn_buf_detach(&json);
+    run->snapshot = gn_strdup("");
+    run->note = gn_strdup(note ? note : "");
+    run->sig = gn_strdup("");
+    run->reason = gn_strdup("");
+    run->host = gn_strdup("");
+    run->created_s = e->ctx->wall_s(e->ctx);
+    run->fetched = spec->no_fetch ? GN_FETCH_OFF : GN_FETCH_NOTHING;
+    rc = gn_store_create(e->store, run, err);
+    if (rc)
+        gn_run_clear(run);
+    return rc;
+}
+
+/* Fetch, trying again over a broken line. */
+static int fetch_retrying(struct gn_road *road, const struct gn_strs *patterns, const char *dest,
+                          bool while_running, struct gn_fetch_report *report, struct gn_err *err)
+{
+    for (unsigned n = 0;; n++) {
+        int rc = gn_road_connect(road, err);
+
+        if (!rc)
+            rc = gn_road_fetch(road, patterns, dest, while_running, report, err);
+        if (!gn_is_line_error(rc) || n == 5 || !road->connected_once)
+            return rc;
+        gn_road_hang_up(road);
+        gn_event_text(road->e->ctx, GN_EV_NOTE, "%s; trying again", err->msg);
+        gn_err_clear(err);
+        rc = gn_road_wait(road, n, err);
+        if (rc)
+            return rc;
+    }
+}
+
+static void say_fetched(struct gn_road *road, const struct gn_fetch_report *r)
+{
+    const struct gn_ctx *ctx = road->e->ctx;
+    char size[32];
+
+    if (r->files)
+        gn_event_text(ctx, GN_EV_STEP, "fetched %" PRIu64 " file%s, %s", r->files,
+                      r->files == 1 ? "" : "s", gn_fmt_bytes(r->bytes, size));
+    else
+        gn_event_text(ctx, GN_EV_STEP, "no new results to fetch");
+    if (r->refused)
+        gn_event_text(ctx, GN_EV_WARN, "%" PRIu64 " name%s over there cannot be written here",
+                      r->refused, r->refused == 1 ? "" : "s");
+}
+
+/* A run that never got its work folder has no results. */
+static bool has_results(const struct gn_run *run)
+{
+    return strcmp(run->reason, "cancelled") != 0 && strcmp(run->reason, "not-started") != 0 &&
+           strcmp(run->reason, "gone") != 0 && !run->removed_there;
+}
+
+static int bring_results(struct gn_road *road, struct gn_err *err)
+{
+    struct gn_fetch_report report = {0};
+    int rc;
+
+    if (road->spec.no_fetch || road->run->fetched == GN_FETCH_ALL || !has_results(road->run))
+        return GN_OK;
+    rc = fetch_retrying(road, NULL, NULL, false, &report, err);
+    if (!rc)
+        say_fetched(road, &report);
+    return rc;
+}
+
+int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until,
+                    struct gn_err *err)
+{
+    struct gn_road road;
+    int rc = gn_road_open(e, run, &road, err);
+
+    if (rc)
+        return rc;
+    road.forward = true;
+    if (!gn_state_over(run->state) && run->state < GN_RUNNING)
+        rc = gn_road_launch(&road, err);
+    if (!rc && until >= GN_UNTIL_OVER &&
+        (!gn_state_over(run->state) || run->shown_bytes < run->log_bytes ||
+         (run->log_bytes == 0 && has_results(run))))
+        rc = gn_road_follow(&road, err);
+    if (!rc && until >= GN_UNTIL_FETCHED && gn_state_over(run->state))
+        rc = bring_results(&road, err);
+    gn_road_close(&road);
+    return rc;
+}
+
+int gn_engine_log(struct gn_engine *e, struct gn_run *run, bool follow, struct gn_err *err)
+{
+    struct gn_road road;
+    int rc = gn_road_open(e, run, &road, err);
+
+    if (rc)
+        return rc;
+    road.forward = follow;
+    road.aside = true;
+    rc = gn_road_follow(&road, err);
+    gn_road_close(&road);
+    return rc;
+}
+
+/* All runs of one target over one line. */
+static int refresh_target(struct gn_engine *e, struct gn_run *const *runs, size_t n,
+                          struct gn_err *err)
+{
+    struct gn_road road;
+    struct gn_buf tokens = GN_BUF_INIT((size_t)1 << 20);
+    struct gn_far *far = NULL;
+    int rc = gn_road_open(e, runs[0], &road, err);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < n; i++)
+        gn_buf_addf(&tokens, "%s%s", i ? " " : "", runs[i]->token);
+    struct gn_far_arg args[] = {
+        {"root", gn_road_root(&road)}, {"tokens", tokens.ptr}, {NULL, NULL}};
+
+    rc = gn_road_connect(&road, err);
+    if (!rc)
+        rc = gn_far_open(road.line, "status", args, &far, e->ctx, err);
+    for (size_t i = 0; i < n && !rc; i++) {
+        struct gn_far_status st;
+        const char *line;
+
+        rc = gn_far_expect(far, "st", &line, e->ctx, err);
+        if (!rc)
+            rc = gn_far_parse_status(line, &st, err);
+        road.run = runs[i];
+        /* a run whose launch is under way elsewhere may not be there yet; its end needs its log first */
+        if (!rc && st.state != GN_FAR_NONE)
+            rc = gn_road_note_status(&road, &st, err);
+    }
+    gn_far_close(far);
+    road.run = runs[0];
+    gn_road_close(&road);
+    gn_buf_clear(&tokens);
+    return rc;
+}
+
+static bool same_place(const struct gn_run *a, const struct gn_run *b)
+{
+    return strcmp(a->target, b->target) == 0 && strcmp(a->workdir, b->workdir) == 0 &&
+           strcmp(a->root, b->root) == 0;
+}
+
+int gn_engine_refresh(struct gn_engine *e, struct gn_run *const *runs, size_t n, struct gn_err *err)
+{
+    struct gn_run **group = gn_calloc(n, sizeof *group);
+    bool *done = gn_calloc(n, sizeof *done);
+    int rc = GN_OK;
+
+    for (size_t i = 0; i < n && rc != GN_E_CANCEL; i++) {
+        size_t k = 0;
+
+        for (size_t j = i; j < n; j++) {
+            if (done[j] || gn_state_over(runs[j]->state) || !same_place(runs[i], runs[j]))
+                continue;
+            done[j] = true;
+            group[k++] = runs[j];
+        }
+        if (!k)
+            continue;
+        rc = refresh_target(e, group, k, err);
+        if (rc && rc != GN_E_CANCEL)
+            gn_event_text(e->ctx, GN_EV_WARN, "state of '%s' is as it was last seen: %s",
+                          group[0]->name, err->msg);
+    }
+    free(done);
+    free(group);
+    return rc == GN_E_CANCEL ? rc : GN_OK;
+}
+
+int gn_engine_stop(struct gn_engine *e, struct gn_run *run, int64_t grace_s, struct gn_err *err)
+{
+    struct gn_road road;
+    struct gn_far *far = NULL;
+    struct gn_far_status st;
+    const char *line;
+    char grace[24];
+    int rc;
+
+    if (gn_state_over(run->state))
+        return GN_OK;
+    rc = gn_road_open(e, run, &road, err);
+    if (rc)
+        return rc;
+    struct gn_buf g = GN_BUF_INIT(sizeof grace - 1);
+    gn_buf_addf(&g, "%" PRId64, grace_s < 0 ? road.spec.grace_s : grace_s);
+    struct gn_far_arg args[] = {
+        {"root", gn_road_root(&road)}, {"token", run->token}, {"grace", g.ptr}, {NULL, NULL}};
+
+    rc = gn_road_connect(&road, err);
+    if (!rc)
+        rc = gn_far_open(road.line, "stop", args, &far, e->ctx, err);
+    do {
+        if (!rc)
+            rc = gn_far_expect(far, "st", &line, e->ctx, err);
+        if (!rc)
+            rc = gn_far_parse_status(line, &st, err);
+    } while (!rc && st.state == GN_FAR_STOPPING);
+    if (!rc)
+        rc = gn_road_note_status(&road, &st, err);
+    if (!rc && !gn_state_over(run->state))
+        rc = gn_err_set(err, GN_E_FAIL, "'%s' does not end", run->name);
+    gn_far_close(far);
+    gn_road_close(&road);
+    gn_buf_clear(&g);
+    return rc;
+}
+
+int gn_engine_fetch(struct gn_engine *e, struct gn_run *run, const struct gn_strs *patterns,
+                    const char *dest, struct gn_fetch_report *report, struct gn_err *err)
+{
+    struct gn_road road;
+    int rc;
+
+    if (!has_results(run))
+        return gn_err_set(err, GN_E_NOTFOUND, "'%s' has no results over there", run->name);
+    rc = gn_road_open(e, run, &road, err);
+    if (rc)
+        return rc;
+    rc = fetch_retrying(&road, patterns, dest, !gn_state_over(run->state), report, err);
+    if (!rc)
+        say_fetched(&road, report);
+    gn_road_close(&road);
+    return rc;
+}
+
+static int remove_there(struct gn_road *road, bool force, struct gn_err *err)
+{
+    struct gn_far_arg args[] = {{"root", gn_road_root(road)},
+                                {"tokens", road->run->token},
+                                {"force", force ? "1" : "0"},
+                                {NULL, NULL}};
+    struct gn_far *far = NULL;
+    const char *line;
+    int rc = gn_road_connect(road, err);
+
+    if (!rc)
+        rc = gn_far_open(road->line, "rm", args, &far, road->e->ctx, err);
+    if (!rc)
+        rc = gn_far_expect(far, "ok", &line, road->e->ctx, err);
+    gn_far_close(far);
+    return rc;
+}
+
+int gn_engine_remove(struct gn_engine *e, struct gn_run *run, bool force, struct gn_err *err)
+{
+    struct gn_road road;
+    int rc = GN_OK;
+
+    if (!force && !gn_state_over(run->state)) {
+        gn_err_set(err, GN_E_EXISTS, "'%s' is not over", run->name);
+        return gn_err_hint(err, "gnrrun stop %s, or --force", run->name);
+    }
+    if (!force && has_results(run) && run->fetched != GN_FETCH_ALL) {
+        gn_err_set(err, GN_E_EXISTS, "results of '%s' are not here yet", run->name);
+        return gn_err_hint(err, "gnrrun fetch %s, or --force to lose them", run->name);
+    }
+    if (!run->removed_there && run->state != GN_CREATED) {
+        rc = gn_road_open(e, run, &road, err);
+        if (!rc) {
+            rc = remove_there(&road, force, err);
+            gn_road_close(&road);
+        }
+        if (rc && rc != GN_E_NOTFOUND)
+            return rc;
+    }
+    return gn_store_forget(e->store, run->id, err);
+}
+
+int gn_engine_connect(struct gn_engine *e, const struct gn_run *run, struct gn_transport **out,
+                      struct gn_target *target, struct gn_err *err)
+{
+    struct gn_config config;
+    int rc = gn_config_load(e->ctx, run->root, &config, err);
+
+    if (rc)
+        return rc;
+    rc = gn_target_resolve(e->ctx, &config, run->target, target, err);
+    gn_config_clear(&config);
+    if (rc)
+        return rc;
+    rc = gn_transport_open(e->ctx, target, &e->ssh, out, err);
+    if (rc)
+        gn_target_clear(target);
+    return rc;
+}
+
+int gn_engine_probe(struct gn_engine *e, const struct gn_target *target, struct gn_strs *lines,
+                    struct gn_err *err)
+{
+    struct gn_far_arg args[] = {{"root", target->workdir ? target->workdir : "~/.gnrrun"},
+                                {NULL, NULL}};
+    struct gn_transport *t = NULL;
+    struct gn_far *far = NULL;
+    int rc = gn_transport_open(e->ctx, target, &e->ssh, &t, err);
+
+    if (!rc)
+        rc = gn_far_open(t, "probe", args, &far, e->ctx, err);
+    while (!rc) {
+        const char *line;
+
+        rc = gn_far_line(far, 30000, &line, e->ctx, err);
+        if (!rc && !line)
+            rc = gn_err_set(err, GN_E_NET, "the far side ended in the middle of its answer");
+        if (rc || strcmp(line, "end") == 0)
+            break;
+        if (lines->n < 1000)
+            gn_strs_add(lines, line);
+    }
+    gn_far_close(far);
+    gn_transport_close(t);
+    return rc;
+}
+
+int gn_run_exit_status(const struct gn_run *run)
+{
+    switch (run->state) {
+    case GN_SUCCEEDED:
+        return 0;
+    case GN_FAILED:
+        if (strcmp(run->reason, "exit") == 0 || strcmp(run->reason, "signal") == 0)
+            return run->code;
+        return 100;
+    case GN_STOPPED:
+        return strcmp(run->reason, "cancelled") == 0 ? 130 : run->code;
+    case GN_TIMEDOUT:
+        return 107;
+    case GN_LOST:
+        return 100;
+    case GN_CREATED:
+    case GN_SHIPPING:
+    case GN_STARTING:
+    case GN_RUNNING:
+    case GN_STOPPING:
+        break;
+    }
+    return -1;
+}
+
+void gn_run_outcome(const struct gn_run *run, struct gn_buf *out)
+{
+    switch (run->state) {
+    case GN_FAILED:
+        if (strcmp(run->reason, "exit") == 0)
+            gn_buf_addf(out, "failed with status %d", run->code);
+        else if (strcmp(run->reason, "signal") == 0)
+            gn_buf_addf(out, "killed by %s", run->sig);
+        else if (strcmp(run->reason, "setup") == 0)
+            gn_buf_addf(out, "setup failed with status %d", run->code);
+        else if (strcmp(run->reason, "not-started") == 0)
+            gn_buf_adds(out, "never started");
+        else
+            gn_buf_addf(out, "failed (%s)", run->reason);
+        break;
+    case GN_TIMEDOUT:
+        gn_buf_adds(out, "ended at its time limit");
+        break;
+    case GN_LOST:
+        if (strcmp(run->reason, "reboot") == 0)
+            gn_buf_adds(out, "lost: the machine was restarted");
+        else if (strcmp(run->reason, "gone") == 0)
+            gn_buf_adds(out, "lost: its folder over there is gone");
+        else
+            gn_buf_addf(out, "lost: it was killed from outside%s%s", *run->reason ? ", " : "",
+                        run->reason);
+        break;
+    case GN_STOPPED:
+        gn_buf_adds(out, strcmp(run->reason, "cancelled") == 0 ? "cancelled before it started"
+                                                               : "stopped");
+        break;
+    case GN_CREATED:
+    case GN_SHIPPING:
+    case GN_STARTING:
+    case GN_RUNNING:
+    case GN_STOPPING:
+    case GN_SUCCEEDED:
+        gn_buf_adds(out, gn_state_name(run->state));
+        break;
+    }
+}

@@ -1,0 +1,179 @@
+/* preview.c - what would travel and be started, worked out here without a network. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gnrrun/fs.h"
+#include "gnrrun/hash.h"
+#include "run_private.h"
+
+/* A file name that stands for a folder here: its cache of hashes, its record of ships. */
+static char *cache_path(const struct gn_ctx *ctx, const char *root, const char *leaf)
+{
+    uint8_t hash[GN_HASH_LEN];
+    char hex[GN_HASH_HEX];
+
+    gn_hash_data(root, strlen(root), hash);
+    gn_hex(hash, 12, hex);
+    return gn_printf("%s/%s-%s", ctx->cache_dir, leaf, hex);
+}
+
+static int scan(const struct gn_ctx *ctx, struct gn_scan_opts *opts, struct gn_manifest **out,
+                struct gn_err *err)
+{
+    char *cache = cache_path(ctx, opts->root, "scan");
+    int rc;
+
+    opts->cache_file = cache;
+    rc = gn_scan(ctx, opts, out, err);
+    opts->cache_file = NULL;
+    free(cache);
+    return rc;
+}
+
+static const char *already_there(const struct gn_data *d, const struct gn_target *target)
+{
+    for (size_t i = 0; i < d->n_on; i++)
+        if (strcmp(d->on[i].target, target->name) == 0)
+            return d->on[i].path;
+    return NULL;
+}
+
+static int add_data(const struct gn_ctx *ctx, const struct gn_project *project,
+                    const struct gn_target *target, const struct gn_data *d, struct gn_preview *p,
+                    struct gn_err *err)
+{
+    const char *there = already_there(d, target);
+    struct gn_data_item *item;
+    char *path = gn_path_join(project->root, d->path);
+    size_t root_len = strlen(project->root);
+    size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/')
+        path[--len] = '\0';
+    p->data = gn_realloc(p->data, p->n_data + 1, sizeof *p->data);
+    item = &p->data[p->n_data++];
+    *item = (struct gn_data_item){.path = path};
+    /* what lies outside of the project appears under its own name */
+    if (strncmp(path, project->root, root_len) == 0 && path[root_len] == '/' &&
+        !strstr(path, "/../"))
+        item->name = gn_strdup(path + root_len + 1);
+    else
+        item->name = gn_strdup(gn_path_base(path));
+    if (strcmp(item->name, "..") == 0 || strcmp(item->name, ".") == 0 || !*item->name)
+        return gn_err_set(err, GN_E_CONFIG, "data '%s': give a folder or file by its name",
+                          d->path);
+    if (there || target->type == GN_TARGET_LOCAL) {
+        item->there = gn_strdup(there ? there : path);
+        return GN_OK;
+    }
+    if (!gn_fs_is_dir(path) && !gn_fs_is_file(path))
+        return gn_err_set(err, GN_E_NOTFOUND, "data '%s': no such folder or file", d->path);
+    struct gn_scan_opts opts = {.root = path, .everything = true};
+    int rc = scan(ctx, &opts, &item->tree, err);
+
+    return rc ? gn_err_prefix(err, "data '%s': ", d->path) : GN_OK;
+}
+
+static int add_all_data(const struct gn_ctx *ctx, const struct gn_config *config,
+                        const struct gn_target *target, const struct gn_spec *spec,
+                        struct gn_preview *p, struct gn_err *err)
+{
+    int rc = GN_OK;
+
+    for (size_t i = 0; i < config->project.n_data && !rc; i++)
+        rc = add_data(ctx, &config->project, target, &config->project.data[i], p, err);
+    for (size_t i = 0; i < spec->data.n && !rc; i++) {
+        struct gn_data d = {.path = gn_path_join(spec->cwd, spec->data.v[i])};
+
+        rc = add_data(ctx, &config->project, target, &d, p, err);
+        free(d.path);
+    }
+    return rc;
+}
+
+static int scan_project(const struct gn_ctx *ctx, const struct gn_project *project,
+                        const struct gn_spec *spec, struct gn_preview *p, struct gn_err *err)
+{
+    struct gn_strs skip = GN_STRS_INIT, ignore = GN_STRS_INIT, allow = GN_STRS_INIT;
+    size_t n = strlen(project->root);
+    struct gn_scan_opts opts = {.root = project->root,
+                                .ignore = &ignore,
+                                .skip = &skip,
+                                .allow = &allow,
+                                .max_bytes = spec->max_bytes};
+    int rc;
+
+    gn_strs_copy(&ignore, &project->ignore);
+    gn_strs_copy(&allow, &project->allow);
+    gn_strs_copy(&allow, &spec->allow);
+    for (size_t i = 0; i < p->n_data; i++)
+        gn_strs_add(&skip, p->data[i].name);
+    /* results that go to a folder of the project are no part of the next run */
+    if (spec->dest && strncmp(spec->dest, project->root, n) == 0 && spec->dest[n] == '/')
+        gn_strs_add(&skip, spec->dest + n + 1);
+    rc = scan(ctx, &opts, &p->tree, err);
+    gn_strs_clear(&skip);
+    gn_strs_clear(&ignore);
+    gn_strs_clear(&allow);
+    return rc;
+}
+
+int gn_preview_make(const struct gn_ctx *ctx, const struct gn_config *config,
+                    const struct gn_target *target, const struct gn_spec *spec, const char *run,
+                    struct gn_preview *out, struct gn_err *err)
+{
+    struct gn_preview p = {.job = GN_BUF_INIT(GN_MAX_PROGRAM), .env = GN_BUF_INIT(GN_MAX_PROGRAM)};
+    struct gn_ctx there = *ctx;
+    struct gn_job_opts job = {
+        .project = &config->project,
+        .target = target,
+        .program = &p.program,
+        .setup = &p.setup,
+        .env = spec->env,
+        .n_env = spec->n_env,
+        .python = spec->python,
+        .run = run,
+    };
+    int rc;
+
+    there.cwd = spec->cwd;
+    rc = gn_program_resolve(&there, &config->project, &spec->words, &p.program, err);
+    if (!rc)
+        rc = gn_setup_detect(ctx, &config->project, spec->setup, &p.setup, err);
+    if (!rc)
+        rc = add_all_data(ctx, config, target, spec, &p, err);
+    if (!rc)
+        rc = scan_project(ctx, &config->project, spec, &p, err);
+    if (!rc) {
+        job.snapshot = p.tree->id;
+        rc = gn_job_write(ctx, &job, &p.job, &p.env, err);
+    }
+    if (!rc && (gn_buf_over(&p.job) || gn_buf_over(&p.env)))
+        rc = gn_err_set(err, GN_E_LIMIT, "program and environment are over %zu bytes",
+                        GN_MAX_PROGRAM);
+    if (rc) {
+        gn_preview_clear(&p);
+        return rc;
+    }
+    *out = p;
+    return GN_OK;
+}
+
+void gn_preview_clear(struct gn_preview *p)
+{
+    gn_program_clear(&p->program);
+    gn_setup_clear(&p->setup);
+    gn_manifest_free(p->tree);
+    gn_buf_clear(&p->job);
+    gn_buf_clear(&p->env);
+    for (size_t i = 0; i < p->n_data; i++) {
+        free(p->data[i].path);
+        free(p->data[i].name);
+        free(p->data[i].there);
+        gn_manifest_free(p->data[i].tree);
+    }
+    free(p->data);
+    p->data = NULL;
+    p->n_data = 0;
+    p->tree = NULL;
+}

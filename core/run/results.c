@@ -1,0 +1,46 @@
+/* results.c - which results, and where to. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "run_private.h"
+
+int gn_road_fetch(struct gn_road *road, const struct gn_strs *patterns, const char *dest,
+                  bool while_running, struct gn_fetch_report *report, struct gn_err *err)
+{
+    const struct gn_ctx *ctx = road->e->ctx;
+    struct gn_run *run = road->run;
+    struct gn_strs skip = GN_STRS_INIT;
+    struct gn_manifest *shipped = NULL;
+    struct gn_err ignored = GN_ERR_INIT;
+    char *path = gn_store_path(ctx, run, "manifest");
+    struct gn_fetch_opts opts = {
+        .run = run,
+        .dest = dest              ? dest
+                : road->spec.dest ? road->spec.dest
+                                  : run->root,
+        .patterns = patterns && patterns->n ? patterns : &road->config.project.results,
+        .skip = &skip,
+        .while_running = while_running,
+    };
+    int rc;
+
+    for (size_t i = 0; i < road->config.project.n_data; i++)
+        gn_strs_add(&skip, road->config.project.data[i].path);
+    for (size_t i = 0; i < road->spec.data.n; i++)
+        gn_strs_add(&skip, road->spec.data.v[i]);
+    if (gn_manifest_read(path, &shipped, &ignored))
+        gn_event_text(ctx, GN_EV_WARN, "%s: every file of the run counts as a result", ignored.msg);
+    opts.shipped = shipped;
+    rc = gn_fetch(ctx, road->line, road->e->store, &opts, report, err);
+    if (!rc) {
+        run->fetched = while_running || (patterns && patterns->n) || report->later ? GN_FETCH_SOME
+                                                                                   : GN_FETCH_ALL;
+        run->fetched_files += (int64_t)report->files;
+        run->fetched_bytes += (int64_t)report->bytes;
+        rc = gn_store_update(road->e->store, run, !while_running, err);
+    }
+    gn_manifest_free(shipped);
+    gn_strs_clear(&skip);
+    free(path);
+    return rc;
+}

@@ -1,0 +1,155 @@
+/* road.c - the line to a run's far side, and its row in the store. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "run_private.h"
+
+int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road, struct gn_err *err)
+{
+    int rc;
+
+    *road = (struct gn_road){.e = e, .run = run};
+    rc = gn_spec_parse(run->spec, &road->spec, err);
+    if (!rc)
+        rc = gn_config_load(e->ctx, run->root, &road->config, err);
+    if (!rc) {
+        road->have_config = true;
+        rc = gn_target_resolve(e->ctx, &road->config, run->target, &road->target, err);
+    }
+    if (rc)
+        gn_road_close(road);
+    return rc;
+}
+
+void gn_road_close(struct gn_road *road)
+{
+    gn_road_hang_up(road);
+    gn_spec_clear(&road->spec);
+    if (road->have_config)
+        gn_config_clear(&road->config);
+    gn_target_clear(&road->target);
+}
+
+const char *gn_road_root(const struct gn_road *road)
+{
+    /* Where it was put counts, not where the target's entry would put it today. */
+    if (road->run->workdir && *road->run->workdir)
+        return road->run->workdir;
+    if (road->target.workdir)
+        return road->target.workdir;
+    return "~/.gnrrun";
+}
+
+int gn_road_connect(struct gn_road *road, struct gn_err *err)
+{
+    struct gn_ssh_opts opts = road->e->ssh;
+    int rc;
+
+    if (road->line)
+        return GN_OK;
+    /* Once logged in, a person's answer is not asked for again by a machine. */
+    if (road->connected_once)
+        opts.nobody_there = true;
+    rc = gn_transport_open(road->e->ctx, &road->target, &opts, &road->line, err);
+    if (!rc)
+        road->connected_once = true;
+    return rc;
+}
+
+void gn_road_hang_up(struct gn_road *road)
+{
+    gn_transport_close(road->line);
+    road->line = NULL;
+}
+
+bool gn_is_line_error(int rc)
+{
+    return rc == GN_E_NET || rc == GN_E_TIMEOUT;
+}
+
+int gn_road_wait(struct gn_road *road, unsigned n, struct gn_err *err)
+{
+    const struct gn_ctx *ctx = road->e->ctx;
+    int64_t ms = n < 5 ? (int64_t)1000 << n : 30000;
+
+    /* many laptops lose one server at the same instant */
+    ms += ctx->mono_ms(ctx) % (ms / 4 + 1);
+    return gn_wait_ms(ctx, ms, err);
+}
+
+int gn_road_set_state(struct gn_road *road, enum gn_state state, struct gn_err *err)
+{
+    bool changed = false;
+    struct gn_event ev = {
+        .kind = GN_EV_STATE, .text = gn_state_name(state), .run = road->run->name};
+    int rc;
+
+    if (road->run->state == state)
+        return GN_OK;
+    road->run->state = state;
+    rc = gn_store_advance(road->e->store, road->run, &changed, err);
+    if (!rc && changed && road->e->ctx->event)
+        road->e->ctx->event(road->e->ctx, &ev);
+    return rc;
+}
+
+static void set_text(char **to, const char *text)
+{
+    if (*to && strcmp(*to, text) == 0)
+        return;
+    free(*to);
+    *to = gn_strdup(text);
+}
+
+static enum gn_state ended_state(const struct gn_far_status *st)
+{
+    if (strcmp(st->reason, "stop") == 0)
+        return GN_STOPPED;
+    if (strcmp(st->reason, "timeout") == 0)
+        return GN_TIMEDOUT;
+    if (strcmp(st->reason, "exit") == 0 && st->code == 0)
+        return GN_SUCCEEDED;
+    return GN_FAILED;
+}
+
+int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, struct gn_err *err)
+{
+    struct gn_run *run = road->run;
+    const struct gn_ctx *ctx = road->e->ctx;
+    /* the far clock may be anything: only differences of it are used */
+    int64_t ago = st->start_s && st->now_s >= st->start_s ? st->now_s - st->start_s : 0;
+    int64_t lasted = st->end_s && st->end_s >= st->start_s ? st->end_s - st->start_s : 0;
+    enum gn_state next = run->state;
+
+    if (*st->host)
+        set_text(&run->host, st->host);
+    if (st->start_s && !run->started_s)
+        run->started_s = ctx->wall_s(ctx) - ago;
+    switch (st->state) {
+    case GN_FAR_PREPARED:
+    case GN_FAR_STARTING:
+        next = GN_STARTING;
+        break;
+    case GN_FAR_RUNNING:
+    case GN_FAR_ELSEWHERE:
+        next = GN_RUNNING;
+        break;
+    case GN_FAR_STOPPING:
+        next = GN_STOPPING;
+        break;
+    case GN_FAR_ENDED:
+        next = ended_state(st);
+        run->code = st->code;
+        set_text(&run->sig, st->sig);
+        set_text(&run->reason, st->reason);
+        run->ended_s = run->started_s ? run->started_s + lasted : ctx->wall_s(ctx);
+        break;
+    case GN_FAR_LOST:
+    case GN_FAR_NONE:
+        next = GN_LOST;
+        set_text(&run->reason, st->state == GN_FAR_NONE ? "gone" : st->reason);
+        run->ended_s = ctx->wall_s(ctx);
+        break;
+    }
+    return gn_road_set_state(road, next, err);
+}

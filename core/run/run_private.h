@@ -1,0 +1,58 @@
+/*
+ * run_private.h - what the files of core/run/ share.
+ */
+#ifndef GNRRUN_RUN_PRIVATE_H
+#define GNRRUN_RUN_PRIVATE_H
+
+#include "gnrrun/engine.h"
+#include "gnrrun/far.h"
+
+/* One run on its way: the row, what it was asked to be, and the line to where it lives. */
+struct gn_road {
+    struct gn_engine *e;
+    struct gn_run *run;
+    struct gn_spec spec;
+    struct gn_config config;
+    struct gn_target target;
+    struct gn_transport *line; /* NULL: not connected */
+    bool connected_once;
+    bool have_config;
+    bool forward; /* follow: wait for what is still to come */
+    bool aside;   /* follow: somebody else's look, not what `attach` goes on from */
+};
+
+/* Read the record, the project's files and the target's entry; no network. */
+GN_MUST int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road,
+                         struct gn_err *err);
+void gn_road_close(struct gn_road *road);
+
+/* Make sure there is a line; drop a broken one first with gn_road_hang_up(). */
+GN_MUST int gn_road_connect(struct gn_road *road, struct gn_err *err);
+void gn_road_hang_up(struct gn_road *road);
+
+/* Wait before trial number n (from 0) of a broken line: 1 s, 2 s, ... 30 s, with jitter. */
+GN_MUST int gn_road_wait(struct gn_road *road, unsigned n, struct gn_err *err);
+
+/* A broken line, as opposed to a refusal. */
+bool gn_is_line_error(int rc);
+
+/* Put what the far side says into the row and the store; reports a change of state. */
+GN_MUST int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st,
+                                struct gn_err *err);
+/* Set the state, durably. */
+GN_MUST int gn_road_set_state(struct gn_road *road, enum gn_state state, struct gn_err *err);
+
+/* Ship if need be, start if need be; after it the run is started, or over. */
+GN_MUST int gn_road_launch(struct gn_road *road, struct gn_err *err);
+
+/* Bring log bytes here and show them until the run is over. */
+GN_MUST int gn_road_follow(struct gn_road *road, struct gn_err *err);
+
+/* Results, by the spec's wishes unless patterns or dest say otherwise. */
+GN_MUST int gn_road_fetch(struct gn_road *road, const struct gn_strs *patterns, const char *dest,
+                          bool while_running, struct gn_fetch_report *report, struct gn_err *err);
+
+/* Where the target keeps our things, as the a_root of every program. */
+const char *gn_road_root(const struct gn_road *road);
+
+#endif

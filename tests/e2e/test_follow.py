@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""The log, to the byte, over lines that break: 200 cuts at random points."""
+import os
+import random
+import time
+import unittest
+
+from world import Case, main, wait_until
+
+CUTS = int(os.environ.get("GN_CUTS", "200"))
+
+
+class Bytes(Case):
+    def test_every_byte_as_it_was(self):
+        self.w.write("p.py", "import sys\no = sys.stdout.buffer\no.write(bytes(range(256)) * 5)\no.flush()\n"
+                     "for i in range(50): o.write(b'\\rstep %d' % i)\no.write(b'x' * 300000)\n")
+        p = self.good(self.w.gn("p.py", "-t", "ravan"))
+        expect = bytes(range(256)) * 5 + b"".join(b"\rstep %d" % i for i in range(50)) + b"x" * 300000
+        self.assertEqual(p.out, expect)
+        self.assertEqual(self.w.local_log("proj-1"), expect)
+        self.assertEqual(self.good(self.w.gn("logs")).out, expect)
+        self.assertEqual(self.good(self.w.gn("logs", "--tail", "1")).out, expect[expect.rindex(b"\n") + 1:])
+
+    def test_lines_come_at_once(self):
+        self.w.write("p.py", "import time\nfor i in range(6):\n    print(time.time(), flush=True)\n    time.sleep(0.4)")
+        p = self.w.popen("p.py", "-t", "ravan")
+        late = []
+        for line in p.stdout:
+            late.append(time.time() - float(line))
+        self.assertEqual(p.wait(20), 0)
+        self.assertLess(sorted(late)[len(late) // 2], 0.5, late)
+
+
+class Cuts(Case):
+    relay = True
+
+    def test_many_cuts_lose_nothing_and_start_nothing_twice(self):
+        w, relay = self.w, self.w.relay
+        w.write("p.py", "import os, sys, time\nopen('%s/starts', 'a').write('x')\nend = time.time() + 30\n"
+                "while time.time() < end:\n    sys.stdout.buffer.write(os.urandom(2000))\n    sys.stdout.flush()\n    time.sleep(0.02)\n" % w.dir)
+        rng = random.Random(int(os.environ.get("GN_SEED", "7")))
+        cuts = 0
+        out = open(os.path.join(w.dir, "out"), "wb")
+        p = w.popen("p.py", "-t", "ravan", stdout=out, stderr=open(os.path.join(w.dir, "err"), "wb"))
+        started = time.monotonic()
+        # the ship too is cut, but a run that is never begun tells nothing
+        wait_until("the start", lambda: os.path.exists(w.dir + "/starts"), 60)
+        code = None
+        while cuts < CUTS and code is None and time.monotonic() - started < 600:
+            if p.poll() is not None:
+                # it is over: what is left is that attach, cut as often, gives the same
+                break
+            time.sleep(rng.random() * 0.2)
+            if relay.pairs:
+                if rng.random() < 0.3:
+                    relay.cut_after = relay.carried + rng.randrange(1, 20000)
+                    wait_until("the cut", lambda: relay.cut_after == 0 or p.poll() is not None, 30)
+                    relay.cut_after = 0
+                else:
+                    relay.cut()
+                cuts += 1
+        self.assertEqual(p.wait(120), 0, open(os.path.join(w.dir, "err")).read()[-2000:])
+        out.close()
+        far = w.far_log()
+        self.assertGreater(len(far), 100000)
+        self.assertEqual(w.local_log("proj-1"), far)
+        self.assertEqual(open(os.path.join(w.dir, "out"), "rb").read(), far)
+        self.assertEqual(open(w.dir + "/starts").read(), "x")
+        # the rest of the cuts fall on a reader that starts over: its copy is taken away
+        copy = os.path.join(w.home, ".local/state/gnrrun/runs/proj-1/log")
+        while cuts < CUTS:
+            os.truncate(copy, rng.randrange(0, len(far)))
+            relay.cut_after = relay.carried + rng.randrange(1, 2 * len(far))
+            before = len(w.local_log("proj-1"))
+            q = w.gn("logs", "-f", timeout=120)
+            relay.cut_after = 0
+            self.assertEqual(q.code, 0, q.err)
+            self.assertEqual(q.out, far, (before, q.err))
+            self.assertEqual(w.local_log("proj-1"), far)
+            cuts += 1
+        print("cuts: %d" % cuts, flush=True)
+
+    def test_a_line_that_stalls_is_given_up(self):
+        w = self.w
+        w.write("p.py", "import time\nfor i in range(400):\n    print(i, flush=True)\n    time.sleep(0.1)\n")
+        p = w.popen("p.py", "-t", "ravan")
+        self.assertEqual(p.stdout.readline(), b"0\n")
+        w.relay.stall = True
+        time.sleep(0.5)
+        old = w.relay.count
+        # new connections work, old ones hang: a laptop that changed its network
+        wait_until("the old line is given up", lambda: self.fresh(old), 60)
+        out, err = p.communicate(timeout=90)
+        self.assertEqual(p.returncode, 0, err)
+        self.assertEqual(out, b"".join(b"%d\n" % i for i in range(1, 400)))
+
+    def fresh(self, old):
+        if self.w.relay.count > old:
+            self.w.relay.stall = False
+            return True
+        return False
+
+
+if __name__ == "__main__":
+    main()
