@@ -81,21 +81,43 @@ static void print_files(struct gn_cli *c, const struct gn_manifest *m, const cha
     free(v);
 }
 
+/* dir/path without "." and "..", as it is written: links are not followed.  The caller's. */
+static char *plain_path(const char *dir, const char *path)
+{
+    struct gn_buf b = GN_BUF_INIT((size_t)64 << 10);
+    char *whole = gn_path_join(dir, path);
+
+    for (const char *p = whole; *p;) {
+        size_t n = strcspn(p, "/");
+
+        if (n == 2 && !strncmp(p, "..", 2)) {
+            while (b.len && b.ptr[--b.len] != '/')
+                ;
+            b.ptr[b.len] = '\0';
+        } else if (n && !(n == 1 && *p == '.')) {
+            gn_buf_addc(&b, '/');
+            gn_buf_add(&b, p, n);
+        }
+        p += n + (p[n] == '/');
+    }
+    free(whole);
+    return gn_buf_detach(&b);
+}
+
 static int explain(struct gn_cli *c, const struct gn_scan_opts *o, struct gn_err *err)
 {
     struct gn_buf text = GN_BUF_INIT((size_t)64 << 10);
     const char *given = gn_args_text(&c->args, "why");
     size_t len = strlen(o->root);
-    char *path = gn_path_join(c->ctx->cwd, given), *rest = path + len;
+    char *path = plain_path(c->ctx->cwd, given), *rest = path + len;
     bool shipped = false;
     int rc;
 
     if (strncmp(path, o->root, len) != 0 || *rest != '/') {
-        rc = gn_err_set(err, GN_E_USAGE, "'%s' is not in the project %s", given, o->root);
+        rc = gn_err_set(err, GN_E_USAGE, "'%.200s' is not in the project %s", given, o->root);
         goto out;
     }
-    while (*rest == '/' || (rest[0] == '.' && rest[1] == '/'))
-        rest++;
+    rest++;
     rc = gn_scan_why(c->ctx, o, rest, &shipped, &text, err);
     if (rc)
         goto out;

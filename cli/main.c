@@ -134,20 +134,22 @@ static struct gn_ui *make_ui(const struct gn_args *a, const struct gn_ctx *clock
 /* What the shell sees. */
 static int finish(struct gn_cli *c, int rc, struct gn_err *err)
 {
-    int status = rc < 0 ? gn_exit_of(rc) : rc;
+    struct gn_err written = GN_ERR_INIT;
+    int status, sig = gn_cli_signal(c);
 
-    if (rc == GN_E_CANCEL && gn_cli_signal(c))
-        status = 128 + gn_cli_signal(c);
-    /* `gnrrun ps | head` is no mistake. */
-    if (rc < 0 && !gn_ui_gone(c->ui))
-        gn_ui_error(c->ui, err, status);
-    rc = gn_ui_finish(c->ui, err);
-    if (rc) {
-        gn_ui_error(c->ui, err, gn_exit_of(rc));
-        status = status ? status : gn_exit_of(rc);
+    /* A full disk under stdout interrupts like Ctrl-C, but is what is to be told. */
+    if (gn_ui_finish(c->ui, &written) && (rc >= 0 || (rc == GN_E_CANCEL && !sig))) {
+        *err = written;
+        rc = written.code;
     }
-    if (gn_ui_gone(c->ui) && !status)
-        status = 128 + SIGPIPE;
+    status = rc < 0 ? gn_exit_of(rc) : rc;
+    if (rc == GN_E_CANCEL && sig)
+        status = 128 + sig;
+    /* `gnrrun ps | head` is no mistake. */
+    if (gn_ui_gone(c->ui))
+        return status ? status : 128 + SIGPIPE;
+    if (rc < 0)
+        gn_ui_error(c->ui, err, status);
     return status;
 }
 

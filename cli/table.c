@@ -26,29 +26,23 @@ static void print_row(struct gn_ui *ui, const struct gn_table *t, const char *co
                       const size_t *width)
 {
     struct gn_buf line = GN_BUF_INIT((size_t)1 << 20);
-    size_t at = 0;
+    size_t len;
 
     for (size_t i = 0; i < t->n; i++) {
-        size_t w = gn_width(cells[i]), len = strlen(cells[i]);
+        size_t space = width[i] - gn_width(cells[i]);
         bool right = t->right & (1u << i);
 
         if (i)
             gn_buf_adds(&line, "  ");
-        if (i + 1 == t->n && gn_ui_out_is_tty(ui) && !right) {
-            size_t room = (size_t)gn_ui_columns(ui) > at + 8 ? (size_t)gn_ui_columns(ui) - at : 8;
-
-            if (w > room)
-                len = gn_width_cut(cells[i], room);
-        }
         if (right)
-            pad(&line, width[i] - w);
-        gn_buf_add(&line, cells[i], len);
+            pad(&line, space);
+        gn_buf_adds(&line, cells[i]);
         if (!right && i + 1 < t->n)
-            pad(&line, width[i] - w);
-        at += width[i] + 2;
+            pad(&line, space);
     }
-    gn_buf_addc(&line, '\n');
-    gn_ui_out(ui, line.ptr, line.len);
+    len = gn_ui_out_is_tty(ui) ? gn_width_cut(line.ptr, (size_t)gn_ui_columns(ui)) : line.len;
+    gn_ui_out(ui, line.ptr, len);
+    gn_ui_out(ui, "\n", 1);
     gn_buf_clear(&line);
 }
 

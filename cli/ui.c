@@ -160,7 +160,7 @@ void gn_ui_clear_bar(struct gn_ui *ui)
     gn_buf_clear(&b);
 }
 
-/* One line of ours.  color: an SGR number, or NULL. */
+/* One line of ours.  color: an SGR number, or NULL.  Whatever is in text, it stays one line. */
 static void line(struct gn_ui *ui, const char *lead, const char *color, const char *text)
 {
     struct gn_buf b = GN_BUF_INIT((size_t)64 << 10);
@@ -172,9 +172,10 @@ static void line(struct gn_ui *ui, const char *lead, const char *color, const ch
         ui->mid_line = false;
     }
     if (ui->color && color)
-        gn_buf_addf(&b, "\033[%sm%s%s\033[0m\n", color, lead, text);
-    else
-        gn_buf_addf(&b, "%s%s\n", lead, text);
+        gn_buf_addf(&b, "\033[%sm", color);
+    gn_buf_adds(&b, lead);
+    gn_buf_addsafe(&b, text, strlen(text), (size_t)8 << 10);
+    gn_buf_adds(&b, ui->color && color ? "\033[0m\n" : "\n");
     write_err(ui, &b);
     gn_buf_clear(&b);
 }

@@ -69,7 +69,7 @@ struct gn_table {
 
 /* One row: n strings, NULL: "-". */
 void gn_table_row(struct gn_table *t, const char *const *cells);
-/* Aligned columns to stdout; on a terminal the last column is cut at its width. */
+/* Aligned columns to stdout; on a terminal, cut at its width. */
 void gn_table_print(struct gn_ui *ui, struct gn_table *t);
 void gn_table_clear(struct gn_table *t);
 
