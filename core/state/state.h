@@ -12,9 +12,22 @@ struct gn_store {
     struct gn_db *db;
     char *path;
     char *insert_sql, *update_sql, *advance_sql; /* made from the table in run.c */
-    bool durable;                                /* synchronous is FULL now */
-    bool batch;                                  /* between gn_store_begin and gn_store_end */
+    bool wal;
+    bool durable; /* synchronous is FULL now */
+    bool batch;   /* between gn_store_begin and gn_store_end */
 };
+
+/*
+ * WAL keeps its index in memory that processes share: on a file system of several machines
+ * that loses data.  There the old journal is used, which needs no more than file locks.
+ */
+GN_MUST int gn_store_open_as(const struct gn_ctx *ctx, bool wal, struct gn_store **out,
+                             struct gn_err *err);
+
+/* The folder and the file exist, 0700 and 0600, whatever the umask. */
+GN_MUST int gn_place_make_private(const char *dir, const char *path, struct gn_err *err);
+bool gn_place_is_network(const char *dir);
+bool gn_place_is_network_type(unsigned long type); /* f_type of statfs(2) */
 
 /* Before a write: fsync at its commit or not.  Within a batch: is the batch still whole? */
 GN_MUST int gn_store_durable(struct gn_store *s, bool durable, struct gn_err *err);

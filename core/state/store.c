@@ -44,36 +44,6 @@ static const char *const migrations[] = {
 };
 #define VERSION ((int64_t)(sizeof migrations / sizeof *migrations))
 
-/* The folder and the file exist, ours alone, whatever the umask. */
-static int make_private(const char *dir, const char *path, struct gn_err *err)
-{
-    struct stat sb;
-    int rc, fd;
-
-    rc = gn_fs_mkdirs(dir, 0700, err);
-    if (rc)
-        return rc;
-    if (stat(dir, &sb) || ((sb.st_mode & 0777) != 0700 && chmod(dir, 0700)))
-        return gn_err_sys(err, errno, "cannot make '%s' private", dir);
-
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        rc = fchmod(fd, 0600) ? gn_err_sys(err, errno, "cannot make '%s' private", path) : GN_OK;
-        gn_fs_close(fd);
-        return rc;
-    }
-    if (errno != EEXIST)
-        return gn_err_sys(err, errno, "cannot make '%s'", path);
-    /* Not opened: closing a descriptor of it would drop this process's locks on it. */
-    if (stat(path, &sb))
-        return gn_err_sys(err, errno, "cannot look at '%s'", path);
-    if (!S_ISREG(sb.st_mode))
-        return gn_err_set(err, GN_E_FAIL, "'%s' is not a regular file", path);
-    if ((sb.st_mode & 0177) && chmod(path, 0600))
-        return gn_err_sys(err, errno, "cannot make '%s' private", path);
-    return GN_OK;
-}
-
 static int query_int(struct gn_db *db, const char *sql, int64_t *out, struct gn_err *err)
 {
     struct gn_stmt *st;
@@ -138,10 +108,13 @@ static int prepare(struct gn_store *s, struct gn_err *err)
     int rc = GN_OK;
 
     for (int i = 0; i < OPEN_TRIES; i++) {
-        rc = gn_db_run(s->db,
-                       "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; PRAGMA fullfsync=ON;"
-                       "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON",
+        rc = gn_db_run(s->db, s->wal ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=DELETE",
                        err);
+        if (!rc)
+            rc = gn_db_run(s->db,
+                           "PRAGMA foreign_keys=ON; PRAGMA fullfsync=ON;"
+                           "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON",
+                           err);
         if (!rc)
             rc = upgrade(s, err);
         if (!rc || !gn_db_was_busy(s->db))
@@ -150,21 +123,32 @@ static int prepare(struct gn_store *s, struct gn_err *err)
         if (rc)
             break;
     }
-    return rc ? rc : gn_db_run(s->db, "PRAGMA synchronous=NORMAL", err);
+    if (!rc)
+        rc = gn_db_run(s->db, "PRAGMA synchronous=FULL", err);
+    s->durable = true;
+    return rc;
 }
 
 int gn_store_open(const struct gn_ctx *ctx, struct gn_store **out, struct gn_err *err)
+{
+    int rc = gn_fs_mkdirs(ctx->state_dir, 0700, err);
+
+    return rc ? rc : gn_store_open_as(ctx, !gn_place_is_network(ctx->state_dir), out, err);
+}
+
+int gn_store_open_as(const struct gn_ctx *ctx, bool wal, struct gn_store **out, struct gn_err *err)
 {
     struct gn_store *s = gn_new(struct gn_store);
     int rc;
 
     s->ctx = ctx;
+    s->wal = wal;
     s->path = gn_path_join(ctx->state_dir, "state.db");
     s->insert_sql = gn_run_insert_sql();
     s->update_sql = gn_run_update_sql("");
     s->advance_sql = gn_run_update_sql(
         " AND state IN ('created', 'shipping', 'starting', 'running', 'stopping')");
-    rc = make_private(ctx->state_dir, s->path, err);
+    rc = gn_place_make_private(ctx->state_dir, s->path, err);
     if (!rc)
         rc = gn_db_open(s->path, &s->db, err);
     if (!rc)
@@ -200,6 +184,7 @@ int gn_store_durable(struct gn_store *s, bool durable, struct gn_err *err)
                               s->path);
         return GN_OK;
     }
+    durable = durable || !s->wal; /* without WAL, less would risk the file itself */
     if (s->durable != durable)
         rc = gn_db_run(s->db, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
                        err);

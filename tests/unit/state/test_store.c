@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "kit.h"
+#include "state.h"
 
 static struct gn_store *open_store(struct kit *k)
 {
@@ -463,6 +464,34 @@ static void the_newest_of_ten_thousand_come_at_once(void **state)
     assert_true(t1 - t0 < 500); /* a full scan per row would be far above; this is no benchmark */
 }
 
+static void a_network_file_system_gets_no_wal(void **state)
+{
+    struct kit *k = *state;
+    struct gn_store *s = NULL, *other = NULL;
+    struct gn_run got = {0};
+    char wal[160];
+
+    assert_true(gn_place_is_network_type(0x6969));
+    assert_false(gn_place_is_network_type(0xef53)); /* ext4 */
+    snprintf(wal, sizeof wal, "%s-wal", k->db);
+    gn_store_close(open_store(k)); /* made with WAL, then the folder moved */
+    ok(k, gn_store_open_as(&k->ctx, false, &s, &k->err));
+    ok(k, gn_store_open_as(&k->ctx, false, &other, &k->err));
+    create(k, s, "p", "/a", "p-1");
+    create(k, other, "p", "/a", "p-2");
+    assert_int_equal(access(wal, F_OK), -1);
+    ok(k, gn_store_set_shown(s, 1, 5, &k->err));
+    gn_store_close(s);
+    gn_store_close(other);
+    s = open_store(k); /* and back */
+    create(k, s, "p", "/a", "p-3");
+    assert_int_equal(access(wal, F_OK), 0);
+    ok(k, gn_store_find(s, "p-1", NULL, &got, &k->err));
+    assert_int_equal(got.shown_bytes, 5);
+    gn_run_clear(&got);
+    gn_store_close(s);
+}
+
 static void the_path_of_a_run_is_beside_the_store(void **state)
 {
     struct kit *k = *state;
@@ -492,6 +521,7 @@ int main(void)
         T(a_file_of_a_newer_gnrrun_is_refused),
         T(damage_is_said_and_survived),
         T(the_newest_of_ten_thousand_come_at_once),
+        T(a_network_file_system_gets_no_wal),
         T(the_path_of_a_run_is_beside_the_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

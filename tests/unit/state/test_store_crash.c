@@ -1,4 +1,5 @@
 /* test_store_crash.c - two at once, death at any instant, a disk that is full. */
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -135,6 +136,8 @@ static void a_writer_killed_at_any_moment_loses_nothing_it_was_promised(void **s
         assert_int_equal(pipe(fds), 0);
         pid = spawn(k, 100000, fds[1]);
         close(fds[1]);
+        if (round % 2) /* while it writes; else also while it opens */
+            assert_int_equal(poll(&(struct pollfd){.fd = fds[0], .events = POLLIN}, 1, 20000), 1);
         nanosleep(&nap, NULL); /* the random moment */
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(wait_for(pid), -SIGKILL);
