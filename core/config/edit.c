@@ -299,19 +299,55 @@ static size_t find_target(const struct gn_config *c, const char *name)
     return i;
 }
 
-/* Every other target is still there, `name` is or is not. */
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_target(const struct gn_target *a, const struct gn_target *b)
+{
+    bool same = a->type == b->type && a->port == b->port && a->shared == b->shared &&
+                a->nice == b->nice && a->tags.n == b->tags.n && a->n_env == b->n_env;
+
+    return same && same_text(a->type_name, b->type_name) && same_text(a->host, b->host) &&
+           same_text(a->user, b->user) && same_text(a->jump, b->jump) &&
+           same_text(a->identity, b->identity) && same_text(a->workdir, b->workdir) &&
+           same_text(a->python, b->python) && same_text(a->setup, b->setup);
+}
+
+/* Every other target is what it was, `name` is or is not there. */
 static bool is_as_meant(const struct gn_config *before, const struct gn_config *after,
                         const char *name, bool there)
 {
     for (size_t i = 0; i < before->n_targets; i++) {
-        const char *other = before->targets[i].name;
+        const struct gn_target *t = &before->targets[i];
+        size_t at = find_target(after, t->name);
 
-        if (strcmp(other, name) != 0 && find_target(after, other) == after->n_targets)
+        if (strcmp(t->name, name) == 0)
+            continue;
+        if (at == after->n_targets || !same_target(t, &after->targets[at]))
             return false;
     }
     if (after->n_targets != before->n_targets + (there ? 1 : 0) - (there ? 0 : 1))
         return false;
     return (find_target(after, name) < after->n_targets) == there;
+}
+
+/* Somebody may have saved the file meanwhile: their work is not undone. */
+static int check_unchanged(const struct edit *e, struct gn_err *err)
+{
+    struct gn_buf now = GN_BUF_INIT(GN_MAX_FILE);
+    struct gn_err ignored = GN_ERR_INIT;
+    int rc = gn_fs_read(e->path, &now, &ignored);
+    bool same = rc == GN_E_NOTFOUND
+                    ? e->is_new
+                    : !rc && now.len == e->text.len && memcmp(now.ptr, e->text.ptr, now.len) == 0;
+
+    gn_buf_clear(&now);
+    if (same)
+        return GN_OK;
+    gn_err_set(err, GN_E_CHANGED, "'%s' was changed by somebody else just now", e->path);
+    return gn_err_hint(err, "try again");
 }
 
 static int commit(const struct gn_ctx *ctx, struct edit *e, const char *name, bool there,
@@ -332,6 +368,8 @@ static int commit(const struct gn_ctx *ctx, struct edit *e, const char *name, bo
     gn_config_clear(&after);
     if (!rc && e->is_new)
         rc = gn_fs_mkdirs(ctx->config_dir, 0700, err);
+    if (!rc)
+        rc = check_unchanged(e, err);
     if (!rc)
         rc = gn_fs_replace(e->path, e->result.ptr, e->result.len, e->mode, err);
     return rc;
