@@ -14,8 +14,8 @@ static const struct {
     {".env.dist", NULL},
     {".env", "environment secrets"},
     {".env.*", "environment secrets"},
-    {".ssh/", "SSH keys"},
-    {".gnupg/", "GnuPG keys"},
+    {"**/.ssh/**", "SSH keys"},
+    {"**/.gnupg/**", "GnuPG keys"},
     {"id_rsa", "a private key"},
     {"id_dsa", "a private key"},
     {"id_ecdsa", "a private key"},
@@ -32,16 +32,11 @@ static const struct {
     {".git-credentials", "passwords"},
 };
 
-const char *gn_guard_name(const char *path, bool is_dir)
+const char *gn_guard_name(const char *path)
 {
-    for (size_t i = 0; i < sizeof by_name / sizeof *by_name; i++) {
-        size_t n = strlen(by_name[i].pattern);
-        bool for_dir = by_name[i].pattern[n - 1] == '/';
-
-        /* A folder named ".env" is most often a virtual environment. */
-        if (for_dir == is_dir && gn_glob_match(by_name[i].pattern, path, is_dir))
+    for (size_t i = 0; i < sizeof by_name / sizeof *by_name; i++)
+        if (gn_glob_match(by_name[i].pattern, path, false))
             return by_name[i].what;
-    }
     return NULL;
 }
 

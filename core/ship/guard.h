@@ -11,8 +11,8 @@
 /* How much of a file the guard wants to see. */
 #define GN_GUARD_HEAD 1024
 
-/* What a file or folder of this name is, "a private key" for example; NULL: nothing special. */
-const char *gn_guard_name(const char *path, bool is_dir);
+/* What a file of this name is, "a private key" for example; NULL: nothing special. */
+const char *gn_guard_name(const char *path);
 
 /* The same by the first bytes of a file. */
 const char *gn_guard_content(const char *path, const uint8_t *head, size_t len);

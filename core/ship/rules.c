@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "rules.h"
 
 #include <errno.h>
@@ -15,8 +16,8 @@ extern const char gn_ship_builtin[]; /* builtin.ignore */
 #define MAX_PARENTS 64
 
 struct gn_rules {
-    struct gn_ignore
-        *git; /* built in, the user's, .gitignore; paths from the top of the work tree */
+    struct gn_ignore *built_in;
+    struct gn_ignore *git;  /* the user's, .gitignore; paths from the top of the work tree */
     struct gn_ignore *own;  /* .gnrrunignore; paths from the root */
     struct gn_ignore *opts; /* ignore: */
     char *prefix; /* from the top of the work tree to the root, "" or with a final slash */
@@ -27,6 +28,7 @@ void gn_rules_free(struct gn_rules *r)
 {
     if (!r)
         return;
+    gn_ignore_free(r->built_in);
     gn_ignore_free(r->git);
     gn_ignore_free(r->own);
     gn_ignore_free(r->opts);
@@ -157,7 +159,6 @@ static int read_git(struct gn_rules *r, const struct gn_ctx *ctx, const char *ro
     bool ignored = false;
     int rc;
 
-    gn_ignore_add(r->git, "", GN_RULES_BUILT_IN, gn_ship_builtin, strlen(gn_ship_builtin));
     rc = read_users(r, ctx, err);
     if (!rc && top_len)
         rc = read_exclude(r, top, err);
@@ -171,7 +172,6 @@ static int read_git(struct gn_rules *r, const struct gn_ctx *ctx, const char *ro
         r->prefix = gn_strdup("");
         gn_ignore_free(r->git);
         r->git = gn_ignore_new();
-        gn_ignore_add(r->git, "", GN_RULES_BUILT_IN, gn_ship_builtin, strlen(gn_ship_builtin));
         rc = read_users(r, ctx, err);
     }
     free(top);
@@ -198,6 +198,8 @@ int gn_rules_open(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, str
     int rc = GN_OK;
 
     r->everything = opts->everything;
+    r->built_in = gn_ignore_new();
+    gn_ignore_add(r->built_in, "", GN_RULES_BUILT_IN, gn_ship_builtin, strlen(gn_ship_builtin));
     r->git = gn_ignore_new();
     r->own = gn_ignore_new();
     r->opts = gn_ignore_new();
@@ -251,32 +253,61 @@ void gn_rules_leave(struct gn_rules *r, const char *path)
     free(dir);
 }
 
-void gn_rules_match(const struct gn_rules *r, const char *path, bool is_dir, struct gn_verdict *out)
+/* "!*" and "!**" + "/" are about everything, so about nothing of the built-in list. */
+static bool names_something(const char *pattern)
 {
-    char full[2 * GN_PATH_LIMIT];
-    size_t n;
+    return pattern[strspn(pattern, "!*/")] != '\0';
+}
 
-    *out = (struct gn_verdict){.ignored = false};
-    if (r->everything)
-        return;
+/* What .gnrrunignore and ignore: say. */
+static void match_own(const struct gn_rules *r, const char *path, bool is_dir,
+                      struct gn_verdict *out)
+{
     gn_ignore_match(r->opts, path, is_dir, out);
     if (!out->source)
         gn_ignore_match(r->own, path, is_dir, out);
-    if (out->source)
-        return;
-    n = strlen(r->prefix);
-    if (!n || n + strlen(path) >= sizeof full) {
+}
+
+static void match_git(const struct gn_rules *r, const char *path, bool is_dir,
+                      struct gn_verdict *out)
+{
+    char full[2 * GN_PATH_LIMIT];
+    size_t n = strlen(r->prefix), len = strlen(path);
+
+    if (!n || n + len >= sizeof full) {
         gn_ignore_match(r->git, path, is_dir, out);
         return;
     }
     memcpy(full, r->prefix, n);
-    memcpy(full + n, path, strlen(path) + 1);
+    memcpy(full + n, path, len + 1);
     gn_ignore_match(r->git, full, is_dir, out);
 }
 
-bool gn_rules_is_environment(const char *has, const struct gn_verdict *before)
+void gn_rules_match(const struct gn_rules *r, const char *path, bool is_dir, struct gn_verdict *out)
 {
-    bool asked_for = before->source && strcmp(before->source, GN_RULES_BUILT_IN) != 0;
+    struct gn_verdict own = {.ignored = false};
 
-    return !asked_for && (!strcmp(has, "pyvenv.cfg") || !strcmp(has, "conda-meta"));
+    *out = own;
+    if (r->everything)
+        return;
+    match_own(r, path, is_dir, &own);
+    *out = own;
+    if (own.source && (own.ignored || names_something(own.pattern)))
+        return;
+    gn_ignore_match(r->built_in, path, is_dir, out);
+    if (out->source)
+        return;
+    *out = own;
+    if (!own.source)
+        match_git(r, path, is_dir, out);
+}
+
+bool gn_rules_is_environment(const struct gn_rules *r, const char *path, const char *has)
+{
+    struct gn_verdict own;
+
+    if (r->everything || (strcmp(has, "pyvenv.cfg") != 0 && strcmp(has, "conda-meta") != 0))
+        return false;
+    match_own(r, path, true, &own);
+    return !(own.source && !own.ignored && names_something(own.pattern));
 }

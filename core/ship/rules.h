@@ -1,9 +1,11 @@
 /*
  * rules.h - every ignore rule that holds in one project, and who beats whom.
  *
- * Weakest first: the built-in list; the user's git ignore file; .git/info/exclude; .gitignore from
- * the top of the git work tree (which may lie above the project) inwards; .gnrrunignore of the
- * project inwards; the patterns of `ignore:`.  Up to .gitignore that is git's own order.
+ * Weakest first, as git has it: the user's git ignore file; .git/info/exclude; .gitignore from the
+ * top of the git work tree (which may lie above the project) inwards.  Beyond git: the built-in
+ * list; .gnrrunignore of the project inwards; the patterns of `ignore:`.  The built-in list gives
+ * way only to a pattern that names something: a list of what is wanted often begins with "!*" and
+ * "/" and does not mean .git by it.
  */
 #ifndef GN_SHIP_RULES_H
 #define GN_SHIP_RULES_H
@@ -26,10 +28,10 @@ void gn_rules_match(const struct gn_rules *r, const char *path, bool is_dir,
                     struct gn_verdict *out);
 
 /*
- * Whether a folder that holds `has` ("pyvenv.cfg", "conda-meta") is an environment to leave out;
- * before is the verdict on the folder: a user who asked for it gets it.
+ * Whether the folder at path is an environment to leave out, since it holds `has` ("pyvenv.cfg",
+ * "conda-meta") and nobody asked for it.
  */
-bool gn_rules_is_environment(const char *has, const struct gn_verdict *before);
+bool gn_rules_is_environment(const struct gn_rules *r, const char *path, const char *has);
 
 #define GN_RULES_BUILT_IN "built in"
 

@@ -48,23 +48,12 @@ static void note_secret(struct scan *s, const char *path, const char *what)
 /* Names first: nothing has to be read for them. */
 static void guard_names(struct scan *s)
 {
-    const char *inside = NULL; /* a folder that was noted: one word about it is enough */
-    size_t len = 0;
-
     for (size_t i = 0; i < s->walk.n; i++) {
         const struct gn_entry *e = &s->walk.v[i].e;
-        const char *what;
+        const char *what = e->kind == GN_FILE ? gn_guard_name(e->path) : NULL;
 
-        if (inside && !strncmp(e->path, inside, len) && e->path[len] == '/')
-            continue;
-        what = e->kind == GN_LINK ? NULL : gn_guard_name(e->path, e->kind == GN_DIR);
-        if (!what || gn_is_allowed(s->opts->allow, e->path))
-            continue;
-        note_secret(s, e->path, what);
-        if (e->kind == GN_DIR) {
-            inside = e->path;
-            len = strlen(inside);
-        }
+        if (what && !gn_is_allowed(s->opts->allow, e->path))
+            note_secret(s, e->path, what);
     }
 }
 

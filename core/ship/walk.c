@@ -30,7 +30,6 @@ struct walker {
     DIR *dir; /* of the top frame: one descriptor, however deep the tree is */
     char path[GN_PATH_LIMIT];
     size_t path_len;
-    struct gn_verdict entered; /* on the folder that is entered next */
 };
 
 static int64_t to_ns(const struct timespec *t)
@@ -209,7 +208,7 @@ static int list(struct walker *w, struct gn_strs *names, bool *is_env, struct gn
         if (names->n == MAX_ENTRIES)
             return gn_err_set(err, GN_E_LIMIT, "too many files in '%s'", gn_shown(w->path, shown));
         gn_strs_add(names, d->d_name);
-        if (w->depth > 1 && !w->opts->everything && gn_rules_is_environment(d->d_name, &w->entered))
+        if (w->depth > 1 && gn_rules_is_environment(w->rules, w->path, d->d_name))
             *is_env = true;
     }
     if (errno)
@@ -260,7 +259,6 @@ static int go_down(struct walker *w, const char *name, struct gn_err *err)
 
     if (rc)
         return rc;
-    gn_rules_match(w->rules, w->path, true, &w->entered);
     fd = openat(dirfd(w->dir), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
         return GN_OK; /* gone since it was listed */

@@ -60,13 +60,13 @@ struct asker {
     struct gn_verdict v;
 };
 
-static bool is_environment(const struct asker *a, int dir)
+static bool is_environment(const struct asker *a, const char *part, int dir)
 {
     static const char *const marks[] = {"pyvenv.cfg", "conda-meta"};
 
-    for (size_t i = 0; !a->opts->everything && i < sizeof marks / sizeof *marks; i++)
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (faccessat(dir, marks[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-            gn_rules_is_environment(marks[i], &a->v))
+            gn_rules_is_environment(a->rules, part, marks[i]))
             return true;
     return false;
 }
@@ -94,7 +94,7 @@ static int judge(struct asker *a, const char *part, const char *name, bool *is_d
     fd = openat(a->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return gn_err_sys(err, errno, "cannot open '%s'", gn_shown(part, shown));
-    if (is_environment(a, fd))
+    if (is_environment(a, part, fd))
         a->v = (struct gn_verdict){true, GN_RULES_BUILT_IN, "a virtual environment", 0};
     gn_fs_close(a->dir);
     a->dir = fd;
@@ -155,7 +155,7 @@ int gn_scan_why(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, const
         rc = ask(&a, clean, text, err);
     if (rc)
         goto out;
-    secret = opts->everything ? NULL : gn_guard_name(clean, false);
+    secret = opts->everything ? NULL : gn_guard_name(clean);
     if (!a.v.ignored && secret && !gn_is_allowed(opts->allow, clean))
         gn_buf_addf(text, "; it looks like %s, so nothing would be sent", secret);
     *shipped = !a.v.ignored;

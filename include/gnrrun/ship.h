@@ -136,7 +136,8 @@ GN_MUST int gn_pack_dir(struct gn_pack *p, const char *path, mode_t mode, struct
  * Entry e of the tree at root as prefix/path.  The content is hashed on its way: if it is not
  * what the manifest says, GN_E_CHANGED (the stream is then worthless and must be dropped).
  * A sparse file travels as its data only, as x/N; sh lines that put it together are added to
- * `after`, to be run over there, beside x/ and prefix/, once all is unpacked.
+ * `after`, to be run over there, beside x/ and prefix/, once all is unpacked.  prefix/ itself is
+ * the caller's to make (gn_pack_dir): a tree may be empty, or hold sparse files only.
  * progress is called with the bytes of content done since the last call (holes count).
  */
 GN_MUST int gn_pack_entry(struct gn_pack *p, const char *root, const char *prefix,
