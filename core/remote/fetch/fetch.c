@@ -1,0 +1,433 @@
+/*
+ * fetch.c - the road of one fetch: list, ask for checksums, bring, place, write down.
+ *
+ * Bytes move under temporary names; a file has its name here only when all of it is here and
+ * verified.  So an end at any instant leaves nothing half done, and the next fetch goes on.
+ */
+#define _XOPEN_SOURCE 700 /* sync() */
+#include "gnrrun/fetch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gnrrun/far.h"
+#include "listing.h"
+#include "room.h"
+
+#define BATCH_NAMES      2000 /* of one `get`: what is lost when the line is cut is bounded */
+#define BATCH_NAME_BYTES ((size_t)256 << 10)
+#define BATCH_BYTES      ((uint64_t)256 << 20)
+#define FLUSH_RECORDS    64
+#define FLUSH_MS         1000
+#define WARNINGS         20
+
+int gn_fetch_err(struct gn_err *err, int code, const char *path, const char *what)
+{
+    struct gn_buf safe = GN_BUF_INIT(1024);
+
+    gn_buf_addsafe(&safe, path, strlen(path), 300);
+    gn_err_set(err, code, "'%s' %s", safe.ptr, what);
+    gn_buf_clear(&safe);
+    return code;
+}
+
+int gn_fetch_err_sys(struct gn_err *err, int sys_errno, const char *what, const char *path)
+{
+    struct gn_buf safe = GN_BUF_INIT(1024);
+    int rc;
+
+    gn_buf_addsafe(&safe, path, strlen(path), 300);
+    rc = gn_err_sys(err, sys_errno, "cannot %s '%s'", what, safe.ptr);
+    if (rc == GN_E_CAPACITY)
+        gn_err_hint(err, "make room here and fetch again: it goes on where it stopped");
+    gn_buf_clear(&safe);
+    return rc;
+}
+
+void gn_fetch_refuse(struct gn_fetch *f, const char *path, size_t len, const char *why)
+{
+    struct gn_buf safe = GN_BUF_INIT(1024);
+
+    f->report->refused++;
+    if (f->warned >= WARNINGS || f->again) { /* the second pass meets the same names again */
+        f->silent += !f->again;
+        return;
+    }
+    f->warned++;
+    gn_buf_addsafe(&safe, path, len, 300);
+    gn_event_text(f->ctx, GN_EV_WARN, "'%s' is not brought here: %s", safe.ptr, why);
+    gn_buf_clear(&safe);
+}
+
+void gn_fetch_changed(struct gn_fetch *f, struct gn_cand *c)
+{
+    c->state = GN_CAND_CHANGED;
+    f->report->later++;
+    if (!f->first_changed)
+        f->first_changed = gn_strdup(c->path);
+}
+
+void gn_fetch_progress(struct gn_fetch *f, uint64_t bytes)
+{
+    f->done += bytes;
+    if (f->done > f->total) /* what is brought once more counts once */
+        f->done = f->total;
+    gn_event_progress(f->ctx, "fetching results", f->done, f->total);
+}
+
+int gn_fetch_forgive(struct gn_fetch *f, struct gn_cand *c, int rc, struct gn_err *err)
+{
+    if (err->sys_errno != ENAMETOOLONG && err->sys_errno != EILSEQ && err->sys_errno != EINVAL)
+        return rc;
+    gn_err_clear(err);
+    c->state = GN_CAND_DONE;
+    gn_fetch_refuse(f, c->path, strlen(c->path), "this file system cannot have that name");
+    return GN_OK;
+}
+
+bool gn_fetch_verify(struct gn_cand *c, struct gn_hash *hash, const struct gn_cksum *sum)
+{
+    uint8_t sha[GN_HASH_LEN];
+
+    gn_hash_end(hash, sha);
+    if (c->known == GN_FAR_SHA)
+        return memcmp(sha, c->sums.sha, GN_HASH_LEN) == 0;
+    if (c->known != GN_FAR_CKSUM || c->sums.len != sum->len || c->sums.crc != gn_cksum_end(sum))
+        return false;
+    memcpy(c->sums.sha, sha, GN_HASH_LEN); /* for our own records */
+    return true;
+}
+
+int gn_fetch_flush(struct gn_fetch *f, bool now, struct gn_err *err)
+{
+    int64_t ms = f->ctx->mono_ms(f->ctx);
+    int rc;
+
+    if (!f->n_rec)
+        return GN_OK;
+    if (f->n_rec == 1)
+        f->rec_ms = ms;
+    if (!now && f->n_rec < FLUSH_RECORDS && ms - f->rec_ms < FLUSH_MS)
+        return GN_OK;
+    rc = gn_store_begin(f->store, err);
+    for (size_t i = 0; !rc && i < f->n_rec; i++)
+        rc = gn_store_put_fetched(f->store, &f->rec[i], err);
+    if (!rc)
+        rc = gn_store_end(f->store, err);
+    for (size_t i = 0; i < f->n_rec; i++)
+        gn_fetched_clear(&f->rec[i]);
+    f->n_rec = 0;
+    return rc;
+}
+
+/* --- the listing --------------------------------------------------------------------------- */
+
+struct lister {
+    struct gn_fetch *f;
+    struct gn_listing_head head;
+    struct gn_strs venvs; /* folders with a pyvenv.cfg: whatever their name */
+};
+
+static bool same_kind(const struct gn_entry *e, char type)
+{
+    return (e->kind == GN_FILE && type == 'f') || (e->kind == GN_DIR && type == 'd') ||
+           (e->kind == GN_LINK && type == 'l');
+}
+
+/* May it be a result, by its name, kind and times? */
+static bool may_be(struct lister *l, const struct gn_listed *e, const char *path,
+                   const struct gn_entry **shipped)
+{
+    const struct gn_fetch_opts *o = l->f->opts;
+    const char *why;
+
+    *shipped = o->shipped ? gn_manifest_find(o->shipped, path) : NULL;
+    if (gn_select_junk(path, e->type == 'd') || gn_select_below(o->skip, path) ||
+        !gn_select_wanted(o->patterns, path, e->type == 'd'))
+        return false;
+    if (*shipped && same_kind(*shipped, e->type) &&
+        (e->type == 'd' || e->ctime_ns < l->head.marker_ns))
+        return false;
+    why = gn_confine_refuses(e->path, e->len);
+    if (!why && e->type == 'o')
+        why = "it is neither a file nor a folder nor a link";
+    if (why)
+        gn_fetch_refuse(l->f, e->path, e->len, why);
+    return !why;
+}
+
+static int on_listed(const struct gn_listed *e, void *arg, struct gn_err *err)
+{
+    struct lister *l = arg;
+    struct gn_fetch *f = l->f;
+    char *path = gn_strndup(e->path, e->len);
+    const char *base = strrchr(path, '/');
+    const struct gn_entry *shipped;
+    struct gn_cand *c;
+
+    (void)err;
+    if (base && strcmp(base, "/pyvenv.cfg") == 0 && l->venvs.n < 1000)
+        gn_strs_take(&l->venvs, gn_strndup(path, (size_t)(base - path)));
+    if (!may_be(l, e, path, &shipped)) {
+        free(path);
+        return GN_OK;
+    }
+    GN_GROW(f->cand, f->n, f->cap);
+    c = &f->cand[f->n++];
+    *c = (struct gn_cand){.path = path,
+                          .size = e->size,
+                          .mtime_ns = e->mtime_ns,
+                          .ctime_ns = e->ctime_ns,
+                          .shipped = shipped,
+                          .mode = e->mode & 0777, /* never setuid, setgid, sticky */
+                          .type = e->type};
+    return GN_OK;
+}
+
+static void clear_cand(struct gn_cand *c)
+{
+    free(c->path);
+    free(c->target);
+    gn_place_free(c->place);
+}
+
+static int cmp_cand(const void *a, const void *b)
+{
+    return strcmp(((const struct gn_cand *)a)->path, ((const struct gn_cand *)b)->path);
+}
+
+/* In order, each once (a folder that changes while it is listed may name a file twice), and
+ * without what lies in virtual environments. */
+static void tidy(struct gn_fetch *f, const struct gn_strs *venvs)
+{
+    size_t n = 0;
+
+    if (f->n)
+        qsort(f->cand, f->n, sizeof *f->cand, cmp_cand);
+    for (size_t i = 0; i < f->n; i++) {
+        if ((n && strcmp(f->cand[n - 1].path, f->cand[i].path) == 0) ||
+            gn_select_below(venvs, f->cand[i].path))
+            clear_cand(&f->cand[i]);
+        else
+            f->cand[n++] = f->cand[i];
+    }
+    f->n = n;
+}
+
+static int read_listing(struct lister *l, struct gn_far *far, struct gn_err *err)
+{
+    struct gn_listing *list = gn_listing_new(on_listed, l);
+    const struct gn_ctx *ctx = l->f->ctx;
+    const char *line;
+    char buf[16384];
+    size_t n;
+    int rc;
+
+    rc = gn_far_expect(far, "list", &line, ctx, err);
+    if (!rc)
+        rc = gn_listing_head(line, &l->head, err);
+    while (!rc) {
+        rc = gn_far_read(far, buf, sizeof buf, &n, ctx, err);
+        if (!rc && n == 0)
+            break;
+        if (!rc)
+            rc = gn_listing_feed(list, buf, n, err);
+    }
+    if (!rc)
+        rc = gn_listing_end(list, err);
+    gn_listing_free(list);
+    return rc;
+}
+
+/*
+ * The last look is at everything: a folder of old files that was moved has a new name and old
+ * times.  While the program runs the quick look will do.
+ */
+static int list(struct gn_fetch *f, struct gn_err *err)
+{
+    bool full = !f->opts->shipped || !f->opts->while_running;
+    const struct gn_far_arg args[] = {{"root", f->opts->run->workdir},
+                                      {"token", f->opts->run->token},
+                                      {"full", full ? "1" : "0"},
+                                      {NULL, NULL}};
+    struct lister l = {.f = f};
+    struct gn_far *far = NULL;
+    int rc = gn_far_open(f->t, "list", args, &far, f->ctx, err);
+
+    if (!rc)
+        rc = read_listing(&l, far, err);
+    gn_far_close(far);
+    f->fine = l.head.fine;
+    f->clock_s = l.head.clock_s;
+    tidy(f, &l.venvs);
+    gn_strs_clear(&l.venvs);
+    return rc;
+}
+
+/* --- one pass ------------------------------------------------------------------------------ */
+
+static int skip_known(struct gn_fetch *f, struct gn_err *err)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        struct gn_cand *c = &f->cand[i];
+        bool known = false;
+        int rc = c->type == 'd' ? GN_OK : gn_place_known(f, c, &known, err);
+
+        if (rc)
+            rc = gn_fetch_forgive(f, c, rc, err);
+        if (rc)
+            return rc;
+        if (known) {
+            c->state = GN_CAND_DONE;
+            f->report->same++;
+        } else if (c->type == 'f' && c->state == GN_CAND_NEW) {
+            f->total += c->size < UINT64_MAX / 4 - f->total ? c->size : 0;
+        }
+    }
+    return GN_OK;
+}
+
+/* The end of the batch that begins at from; *work: how many things it has to do. */
+static size_t batch_end(const struct gn_fetch *f, size_t from, size_t *work)
+{
+    uint64_t bytes = 0;
+    size_t names = 0, i;
+
+    *work = 0;
+    for (i = from; i < f->n && *work < BATCH_NAMES; i++) {
+        const struct gn_cand *c = &f->cand[i];
+
+        if (c->state != GN_CAND_NEW || c->type == 'd')
+            continue;
+        if (c->type == 'f' && c->size < GN_LARGE_FILE)
+            bytes += c->size;
+        names += strlen(c->path);
+        if (*work && (bytes > BATCH_BYTES || names > BATCH_NAME_BYTES))
+            break;
+        ++*work;
+    }
+    return i;
+}
+
+static int bring_all(struct gn_fetch *f, struct gn_err *err)
+{
+    size_t to, work;
+    int rc = GN_OK;
+
+    for (size_t from = 0; !rc && from < f->n; from = to) {
+        to = batch_end(f, from, &work);
+        if (work)
+            rc = gn_bring_batch(f, from, to, err);
+        for (size_t i = from; !rc && i < to; i++)
+            if (f->cand[i].state == GN_CAND_ALONE)
+                rc = gn_bring_large(f, &f->cand[i], err);
+    }
+    return rc;
+}
+
+static int place_rest(struct gn_fetch *f, struct gn_err *err)
+{
+    int rc = GN_OK;
+
+    for (size_t i = 0; !rc && i < f->n; i++)
+        if (f->cand[i].type == 'd')
+            rc = gn_place_dir(f, &f->cand[i], err);
+    /* Links last: none of this fetch is there yet when its files are put. */
+    for (size_t i = 0; !rc && i < f->n; i++) {
+        struct gn_cand *c = &f->cand[i];
+
+        if (c->state != GN_CAND_LINK)
+            continue;
+        if (c->shipped && c->shipped->kind == GN_LINK && strcmp(c->shipped->link, c->target) == 0)
+            c->state = GN_CAND_DONE;
+        else
+            rc = gn_place_link(f, c, err);
+        if (rc)
+            rc = gn_fetch_forgive(f, c, rc, err);
+    }
+    return rc;
+}
+
+static int pass(struct gn_fetch *f, struct gn_err *err)
+{
+    struct gn_err flush_err = GN_ERR_INIT;
+    int rc, flush_rc;
+
+    f->done = f->total = 0;
+    rc = list(f, err);
+    if (!rc)
+        rc = skip_known(f, err);
+    if (!rc)
+        rc = bring_all(f, err);
+    if (!rc)
+        rc = place_rest(f, err);
+    /* What was put is written down whatever came after. */
+    flush_rc = gn_fetch_flush(f, true, &flush_err);
+    if (!rc && flush_rc) {
+        *err = flush_err;
+        rc = flush_rc;
+    }
+    if (!rc && f->total)
+        gn_event_progress(f->ctx, "fetching results", f->total, f->total);
+    for (size_t i = 0; i < f->n; i++)
+        clear_cand(&f->cand[i]);
+    f->n = 0;
+    return rc;
+}
+
+/* Some files were not what was announced.  The program has ended, so that must not be: once more. */
+static int second_pass(struct gn_fetch *f, struct gn_err *err)
+{
+    struct gn_fetch_report first = *f->report, *r = f->report;
+    int rc;
+
+    f->again = true;
+    free(f->first_changed);
+    f->first_changed = NULL;
+    r->same = r->refused = r->later = 0;
+    rc = pass(f, err);
+    r->same = r->same > first.files ? r->same - first.files : first.same;
+    if (!rc && r->later)
+        rc = gn_fetch_err(err, GN_E_CHANGED, f->first_changed,
+                          "came twice from the far side with other bytes than announced");
+    return rc;
+}
+
+static int check_opts(const struct gn_fetch_opts *o, struct gn_err *err)
+{
+    const char *name = o->run->name;
+    const char *why = name && *name && !strchr(name, '/') ? gn_confine_refuses(name, strlen(name))
+                                                          : "no plain name";
+
+    if (why)
+        return gn_err_set(err, GN_E_BUG, "a run whose name is no folder's: %s", why);
+    if (o->dest[0] != '/')
+        return gn_err_set(err, GN_E_BUG, "results can only go to an absolute path");
+    return GN_OK;
+}
+
+int gn_fetch(const struct gn_ctx *ctx, struct gn_transport *t, struct gn_store *store,
+             const struct gn_fetch_opts *opts, struct gn_fetch_report *report, struct gn_err *err)
+{
+    struct gn_fetch f = {.ctx = ctx, .t = t, .store = store, .opts = opts, .report = report};
+    int rc = check_opts(opts, err);
+
+    memset(report, 0, sizeof *report);
+    if (!rc)
+        rc = gn_confine_open(opts->dest, &f.here, err);
+    if (!rc)
+        rc = pass(&f, err);
+    if (!rc && report->later && !opts->while_running)
+        rc = second_pass(&f, err);
+    if (f.unsynced)
+        sync();
+    if (f.silent)
+        gn_event_text(ctx, GN_EV_WARN, "%u more names are not brought here", f.silent);
+    gn_confine_free(f.here);
+    free(f.cand);
+    free(f.rec);
+    free(f.first_changed);
+    return rc;
+}

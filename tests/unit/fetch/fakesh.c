@@ -1,0 +1,9 @@
+/* fakesh.c - stands where core/remote/sh/ is embedded: the op's name is all the fake needs. */
+#define GN_OP(name)                                                                                \
+    extern const char gn_sh_##name[];                                                              \
+    const char gn_sh_##name[] = "op=" #name "\n";
+#include "../../../core/remote/ops.def"
+#undef GN_OP
+
+extern const char gn_sh_common[];
+const char gn_sh_common[] = "";
