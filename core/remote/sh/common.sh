@@ -236,11 +236,25 @@ full() {
     rm -f "$1/room"
 }
 
-# choose_hash: hash=the best there is.
+# choose_hash: hash=the best that works; a name alone may be a busybox without it.
 choose_hash() {
     for hash in sha256sum shasum openssl cksum; do
-        if has "$hash"; then return; fi
+        if has "$hash" && digest /dev/null && [ "$h" != - ]; then return; fi
     done
+    hash=none
+}
+
+# digest FILE: h=its hash, "-" if it cannot be read.  On stdin: a name may begin with
+# anything.
+digest() {
+    h='-'
+    case $hash in
+    sha256sum) h=$(sha256sum <"$1") ;;
+    shasum) h=$(shasum -a 256 <"$1") ;;
+    openssl) h=$(openssl dgst -sha256 -r <"$1") ;;
+    cksum) h=$(cksum <"$1") && h=${h%% *}:${h#* } ;;
+    esac 2>/dev/null || h='-'
+    h=${h%% *}
 }
 
 # prune PROJECT: its 3 snapshots used last stay, and what was used within the hour.

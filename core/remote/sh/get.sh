@@ -1,19 +1,5 @@
 # get.sh - hashes and contents of files in the work folder of the run a_token.
 
-# digest FILE: h=its hash, "-" if it cannot be read.  On stdin: a name may begin with
-# anything.
-digest() {
-    h=-
-    [ -f "$1" ] && [ ! -L "$1" ] && [ -r "$1" ] || return 0
-    case $hash in
-    sha256sum) h=$(sha256sum <"$1") ;;
-    shasum) h=$(shasum -a 256 <"$1") ;;
-    openssl) h=$(openssl dgst -sha256 -r <"$1") ;;
-    *) h=$(cksum <"$1") && h=${h%% *}:${h#* } ;;
-    esac 2>/dev/null || h=-
-    h=${h%% *}
-}
-
 # hashes PATH...: many at once where that is safe: one line came for each of them.
 hashes() {
     if [ "$hash" = sha256sum ] && [ $# -gt 1 ] && plain_files "$@"; then
@@ -25,7 +11,8 @@ hashes() {
         fi
     fi
     for p; do
-        digest "$p"
+        h='-'
+        if [ -f "$p" ] && [ ! -L "$p" ] && [ -r "$p" ]; then digest "$p"; fi
         say "h $h"
     done
 }
@@ -37,16 +24,21 @@ plain_files() {
     done
 }
 
-# archive PATH...: the files and links among them that are still there.
+# archive PATH...: the files and links among them that are still there; each from ./ on,
+# so that none is an option.
 archive() {
     n=$#
     while [ "$n" -gt 0 ]; do
-        if [ -L "$1" ] || { [ -f "$1" ] && [ -r "$1" ]; }; then set -- "$@" "$1"; fi
+        p=./${1#./}
+        if [ -L "$p" ] || { [ -f "$p" ] && [ -r "$p" ]; }; then set -- "$@" "$p"; fi
         shift
         n=$((n - 1))
     done
     # 1: a file grew meanwhile; the other end looks at the hashes anyway
-    [ $# = 0 ] || tar -cf - "$@" 2>/dev/null
+    [ $# != 0 ] || return 0
+    # GNU tar takes a backslash in a name for an escape, others do not know the option
+    if [ "$gnu_tar" = 1 ]; then set -- --no-unquote "$@"; fi
+    tar -cf - "$@" 2>/dev/null
 }
 
 # archives: from the first line with "t" on.
@@ -55,18 +47,12 @@ archives() {
         case $line in
         .) return 0 ;;
         't '*)
-            words "${line#t }"
-            eval "archive $line"
+            eval "archive ${line#t }"
             ;;
         *) exit 1 ;;
         esac
         IFS= read -r line || exit 1
     done
-}
-
-# words TEXT: line=the quoted words of TEXT, each from ./ on, so that none is an option.
-words() {
-    line=$(printf '%s' "$1" | sed "s|^'|'./|; s| '| './|g")
 }
 
 main() {
@@ -76,6 +62,8 @@ main() {
     cd "$v1/runs/$a_token/work" 2>/dev/null || die notfound "there is no run $a_token with a work folder"
     choose_hash
     choose_zstd
+    gnu_tar=0
+    case $(tar --version 2>/dev/null) in *GNU*) gnu_tar=1 ;; esac
     tick_start
     while IFS= read -r line; do
         case $line in
