@@ -191,6 +191,8 @@ static int open_node(struct build *b, enum gn_yaml_kind kind, bool flow, const y
 
 static void close_node(struct build *b, const yaml_event_t *ev)
 {
+    if (!b->at) /* cannot be: libyaml ends only what it has begun */
+        return;
     b->at->end_line = from_mark(ev->end_mark.line);
     b->at->end_col = from_mark(ev->end_mark.column);
     b->at = b->at->parent;
