@@ -302,6 +302,17 @@ static int answer_launch(struct gn_road *road, struct parcel *p, const char *lin
     return rc;
 }
 
+/* Only a note: if it cannot be kept the next ship is larger. */
+static void keep_base(struct gn_road *road, const struct gn_manifest *tree, const char *path)
+{
+    struct gn_err why = GN_ERR_INIT;
+    char *dir = gn_printf("%s/ship", road->e->ctx->state_dir);
+
+    if (gn_fs_mkdirs(dir, 0700, &why) || gn_manifest_write(tree, path, &why))
+        gn_event_text(road->e->ctx, GN_EV_DEBUG, "%s", why.msg);
+    free(dir);
+}
+
 static int launch_once(struct gn_road *road, const struct gn_preview *view, struct gn_err *err)
 {
     const struct gn_ctx *ctx = road->e->ctx;
@@ -346,9 +357,7 @@ static int launch_once(struct gn_road *road, const struct gn_preview *view, stru
         rc = read_status(road, p.far, err);
     if (!rc) {
         run->sent_bytes += (int64_t)p.wire;
-        /* only a note: if it cannot be kept the next ship is larger */
-        if (gn_manifest_write(view->tree, base_file, &ignored))
-            gn_event_text(ctx, GN_EV_DEBUG, "%s", ignored.msg);
+        keep_base(road, view->tree, base_file);
     }
     parcel_clear(&p);
     gn_manifest_free(base);
@@ -398,8 +407,10 @@ static int write_plan(struct gn_road *road, const struct gn_preview *view, struc
     run->snapshot = gn_strdup(view->tree->id);
     run->ship_files = (int64_t)view->tree->n;
     run->ship_bytes = (int64_t)view->tree->bytes;
-    free(run->workdir);
-    run->workdir = gn_strdup(gn_road_root(road));
+    if (!*run->workdir) {
+        free(run->workdir);
+        run->workdir = gn_strdup(gn_road_root(road));
+    }
     if (run->state == GN_CREATED)
         return gn_road_set_state(road, GN_SHIPPING, err);
     return gn_store_update(road->e->store, run, true, err);

@@ -69,7 +69,7 @@ class Killed(Case):
                 continue
             starts = os.path.join(w.dir, "starts")
             count = len(open(starts).read().split()) if os.path.exists(starts) else 0
-            run = w.show()["name"]
+            run = w.show()["run"]
             if count == 0 and q.code == 3:
                 # killed before its row was there: attach spoke of the run before it
                 continue
