@@ -45,6 +45,7 @@ static int read_rules(struct gn_ignore *ig, int dirfd, const char *name, bool be
 {
     struct gn_buf text = GN_BUF_INIT(GN_MAX_FILE);
     int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (beside ? O_NOFOLLOW : 0));
+    char shown[GN_SHOWN];
     struct stat st;
     char *room;
     ssize_t n = 0;
@@ -53,7 +54,7 @@ static int read_rules(struct gn_ignore *ig, int dirfd, const char *name, bool be
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
         return GN_OK;
     if (fd < 0)
-        return gn_err_sys(err, errno, "cannot read '%s'", source);
+        return gn_err_sys(err, errno, "cannot read '%s'", gn_shown(source, shown));
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         goto out;
     while ((room = gn_buf_room(&text, (size_t)32 << 10)) != NULL) {
@@ -65,9 +66,10 @@ static int read_rules(struct gn_ignore *ig, int dirfd, const char *name, bool be
         gn_buf_commit(&text, (size_t)n);
     }
     if (!room)
-        rc = gn_err_set(err, GN_E_LIMIT, "'%s' is too large for a file of rules", source);
+        rc = gn_err_set(err, GN_E_LIMIT, "'%s' is too large for a file of rules",
+                        gn_shown(source, shown));
     else if (n < 0)
-        rc = gn_err_sys(err, errno, "cannot read '%s'", source);
+        rc = gn_err_sys(err, errno, "cannot read '%s'", gn_shown(source, shown));
     else
         gn_ignore_add(ig, dir, source, text.ptr, text.len);
 out:

@@ -171,6 +171,7 @@ static int hash_once(struct scan *s, struct gn_found *f, bool *quiet, struct gn_
 {
     struct gn_extents x = GN_EXTENTS_INIT;
     struct gn_found after = *f;
+    char shown[GN_SHOWN];
     struct stat st;
     int fd = -1;
     int rc = gn_tree_file(&s->tree, f->e.path, &fd, err);
@@ -179,7 +180,7 @@ static int hash_once(struct scan *s, struct gn_found *f, bool *quiet, struct gn_
         return rc;
     *quiet = false;
     if (fstat(fd, &st) < 0) {
-        rc = gn_err_sys(err, errno, "cannot look at '%.300s'", f->e.path);
+        rc = gn_err_sys(err, errno, "cannot look at '%s'", gn_shown(f->e.path, shown));
         goto out;
     }
     gn_found_stat(f, &st);
@@ -198,8 +199,8 @@ out:
     return rc;
 }
 
-/* Look at the first bytes of every block of data; only those of the file's start count. */
-static int keep_head(void *arg, uint64_t at, const uint8_t *data, size_t len, struct gn_err *err)
+/* arg: what the guard says of the file's first bytes, and its path. */
+static int judge_head(void *arg, uint64_t at, const uint8_t *data, size_t len, struct gn_err *err)
 {
     const char **what = arg;
 
@@ -215,7 +216,7 @@ static int hash_file(struct scan *s, struct gn_found *f, struct gn_err *err)
     char shown[GN_SHOWN];
     bool quiet = false;
 
-    s->reader.data = s->opts->everything ? NULL : keep_head;
+    s->reader.data = s->opts->everything ? NULL : judge_head;
     s->reader.data_arg = seen;
     for (unsigned i = 0; i < TRIES && !quiet; i++) {
         int rc;

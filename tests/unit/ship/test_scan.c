@@ -113,6 +113,42 @@ static void rules_above_the_project_count(void **state)
     free(root);
 }
 
+static void the_users_git_ignore_file_counts(void **state)
+{
+    const struct folder *f = *state;
+    struct gn_scan_opts opts = {.root = f->tree};
+    struct gn_ctx ctx = gn_ctx_none;
+
+    ctx.home = f->root;
+    put(f, "../.config/git/ignore", "*.bak\n");
+    put(f, "a.bak", "x");
+    put(f, "sub/b.bak", "x");
+    put(f, "sub/.gitignore", "!b.bak\n");
+    assert_int_equal(gn_scan(&ctx, &opts, &m, &err), GN_OK);
+    assert_true(!has("a.bak") && has("sub/b.bak"));
+}
+
+static void a_path_of_4000_bytes_survives(void **state)
+{
+    const struct folder *f = *state;
+    struct gn_scan_opts opts = {.root = f->tree};
+
+    assert_int_equal(in_folder(f, "cd tree; i=0; while [ $i -lt 19 ]; do d=$(printf %0200d 7);"
+                                  "mkdir $d; cd -P ./$d; i=$((i + 1)); done; echo x >deep"),
+                     0);
+    assert_int_equal(scan(f), GN_OK);
+    assert_int_equal(m->n, 20);
+    assert_int_equal(strlen(m->v[19].path), 19 * 201 + 4);
+    assert_int_equal(m->v[19].size, 2);
+    assert_int_equal(
+        in_folder(f, "cd tree; while [ -d 0* ]; do cd -P ./0*; done; d=$(printf %0240d 8);"
+                     "mkdir $d; cd -P ./$d; mkdir $d; cd -P ./$d; echo x >deep"),
+        0);
+    gn_manifest_free(m);
+    m = NULL;
+    assert_int_equal(gn_scan(&gn_ctx_none, &opts, &m, &err), GN_E_LIMIT);
+}
+
 static void secrets_stop_everything(void **state)
 {
     static const struct {
@@ -271,6 +307,50 @@ static void why_names_the_rule(void **state)
     gn_buf_clear(&text);
 }
 
+struct writer {
+    char *path;
+    int changes; /* so many times from now on */
+};
+
+/* While the file is read its progress is told: a moment to change it. */
+static void change_it(const struct gn_ctx *ctx, const struct gn_event *ev)
+{
+    struct writer *w = ctx->event_arg;
+
+    if (ev->kind == GN_EV_PROGRESS && w->changes > 0) {
+        FILE *file = fopen(w->path, "a");
+        w->changes--;
+        fputc('x', file);
+        fclose(file);
+    }
+}
+
+static void a_file_that_changes_while_it_is_read_is_read_again_or_refused(void **state)
+{
+    const struct folder *f = *state;
+    struct gn_scan_opts opts = {.root = f->tree};
+    struct writer w = {.path = gn_path_join(f->tree, "log"), .changes = 1};
+    struct gn_ctx ctx = gn_ctx_none;
+    char id[GN_HASH_HEX];
+
+    ctx.event = change_it;
+    ctx.event_arg = &w;
+    assert_int_equal(
+        in_folder(f, "dd if=/dev/null of=tree/log bs=1 count=0 seek=140000000 2>/dev/null"), 0);
+    assert_int_equal(gn_scan(&ctx, &opts, &m, &err), GN_OK);
+    assert_int_equal(w.changes, 0);
+    assert_int_equal(m->bytes, 140000001);
+    memcpy(id, m->id, sizeof id);
+    assert_int_equal(scan(f), GN_OK);
+    assert_string_equal(m->id, id);
+    w.changes = 1000;
+    gn_manifest_free(m);
+    m = NULL;
+    assert_int_equal(gn_scan(&ctx, &opts, &m, &err), GN_E_CHANGED);
+    assert_non_null(strstr(err.msg, "'log'"));
+    free(w.path);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -280,12 +360,15 @@ int main(void)
         T(the_user_can_ask_for_what_is_on_it),
         T(ignore_and_skip_are_stronger_than_all),
         T(rules_above_the_project_count),
+        T(the_users_git_ignore_file_counts),
+        T(a_path_of_4000_bytes_survives),
         T(secrets_stop_everything),
         T(the_size_gate_names_the_culprit),
         T(the_cache_spares_reading_and_is_never_wrong),
         T(odd_names_and_kinds_survive),
         T(one_file_is_a_tree_of_one),
         T(why_names_the_rule),
+        T(a_file_that_changes_while_it_is_read_is_read_again_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
