@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/help.h"
@@ -100,6 +101,30 @@ static void offer_value(const struct gn_ctx *ctx, const struct gn_opt *o, const 
         gn_buf_adds(out, ":dirs\n");
 }
 
+/* "--target=ra", where a shell does not split at "=": the same values, each with "--target=". */
+static bool offer_joined(const struct gn_ctx *ctx, const struct gn_command *c, const char *word,
+                         struct gn_buf *out)
+{
+    struct gn_buf values = GN_BUF_INIT((size_t)1 << 20);
+    size_t n = strcspn(word, "=");
+    char *name = gn_strndup(word, n);
+    const struct gn_opt *o = word[n] == '=' ? waiting(c, name) : NULL;
+
+    if (o)
+        offer_value(ctx, o, word + n + 1, &values);
+    for (const char *p = values.ptr; *p;) {
+        size_t len = strcspn(p, "\n") + 1;
+
+        if (*p != ':')
+            gn_buf_addf(out, "%s=", name);
+        gn_buf_add(out, p, len);
+        p += len;
+    }
+    free(name);
+    gn_buf_clear(&values);
+    return o != NULL;
+}
+
 static void offer_words(const struct gn_ctx *ctx, const struct gn_command *c, int argc,
                         const char *start, struct gn_buf *out)
 {
@@ -126,7 +151,7 @@ void gn_complete(int argc, char **argv, const struct gn_ctx *ctx, struct gn_buf 
 {
     const char *start = argc ? argv[argc - 1] : "";
     const struct gn_command *c = argc > 1 ? gn_command_find(argv[0]) : NULL;
-    const struct gn_opt *o;
+    const struct gn_opt *o = NULL;
 
     if (argc <= 1) {
         if (start[0] != '-')
@@ -143,9 +168,16 @@ void gn_complete(int argc, char **argv, const struct gn_ctx *ctx, struct gn_buf 
             return;
         }
     }
-    o = argc > 1 ? waiting(c, argv[argc - 2]) : NULL;
+    if (argc > 1) {
+        /* bash splits "--target=ra" into three words */
+        bool split = argc > 2 && !strcmp(argv[argc - 2], "=");
+
+        o = waiting(c, argv[argc - (split ? 3 : 2)]);
+    }
     if (o)
         offer_value(ctx, o, start, out);
+    else if (offer_joined(ctx, c, start, out))
+        return;
     else if (start[0] == '-')
         offer_options(c, start, out);
     else

@@ -1,9 +1,9 @@
-#include <string.h>
-#include <unistd.h>
-
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cli/cmd.h"
 #include "cli/help.h"
@@ -83,7 +83,8 @@ static int check_name(const struct request *r, const struct gn_args *a, struct g
     for (size_t i = 0; i < n; i++) {
         if (strlen(word) > 2 && strlen(c[i].name) > 2 && gn_edit_distance(word, c[i].name) == 1) {
             gn_err_set(err, GN_E_USAGE, "no command and no program here is called '%s'", word);
-            return gn_err_hint(err, "did you mean 'gnrrun %s'?", c[i].name);
+            return gn_err_hint(err, "did you mean 'gnrrun %s'? a program: 'gnrrun run %s'",
+                               c[i].name, word);
         }
     }
     return GN_OK;
@@ -218,11 +219,21 @@ static int show(const struct request *r, bool asked)
     return asked ? status : GN_EXIT_USAGE;
 }
 
+/* Whoever closed one of the three: the first file that we open must not take its place. */
+static bool have_streams(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct request r;
 
-    if (argc < 1)
+    if (argc < 1 || !have_streams())
         return GN_EXIT_USAGE;
     understand(argc, argv, &r);
     switch (r.what) {

@@ -77,6 +77,7 @@ class Words(kit.Case):
     def test_a_mistyped_command_is_named(self):
         self.usage_error("tragets", says="gnrrun targets")
         self.usage_error("lgos", says="gnrrun logs")
+        self.usage_error("top", says="'gnrrun run top'")
 
     def test_json_says_errors_as_objects_too(self):
         r = self.ends(101, "--json", "ps", "word")
@@ -124,6 +125,16 @@ class Streams(kit.Case):
             self.assertIn(p.returncode, (100, 106), words)
             self.assertIn("cannot write", p.stderr)
 
+    def test_closed_streams_do_no_harm(self):
+        for closing in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            for words in ("ps", "doctor", "ps word"):
+                r = subprocess.run(["sh", "-c", f'exec "$1" {words} {closing}', "sh", kit.GNRRUN],
+                                   env=self.env, cwd=self.project, capture_output=True, timeout=60)
+                self.assertIn(r.returncode, (0, 101), (words, closing, r.stderr))
+        self.assertEqual(self.rows("ps"), [])
+        with open(self.path(".local", "state", "gnrrun", "state.db"), "rb") as f:
+            self.assertEqual(f.read(15), b"SQLite format 3")
+
     def test_no_colour_and_no_bar_off_the_terminal(self):
         for words in (["doctor"], ["ps"], ["show", "x"], ["ps", "-v"]):
             r = self.run_it(*words)
@@ -149,6 +160,9 @@ class Completion(kit.Case):
         self.assertIn("local", self.offers("run", "-t", "lo"))
         self.write(".config/gnrrun/config.yaml", "targets:\n  ravan: {type: ssh, host: r}\n")
         self.assertEqual(self.offers("run", "--target", "ra"), ["ravan"])
+        self.assertEqual(self.offers("run", "--target=ra"), ["--target=ravan"])
+        self.assertEqual(self.offers("run", "--target", "=", "ra"), ["ravan"])
+        self.assertEqual(self.offers("run", "--results=x"), [":dirs"])
         self.assertEqual(self.offers("doctor", "ra"), ["ravan"])
 
     def test_it_is_silent_when_the_configuration_is_broken(self):
