@@ -53,13 +53,15 @@ struct gn_stream {
 
 struct gn_transport_ops {
     const char *name; /* "local", "ssh" */
-    /* Run command by the login shell (ssh) or by /bin/sh -c (local).  pty NULL: none. */
+    /* Run command by the login shell (ssh) or by /bin/sh -c (local).  pty NULL: none.  Over ssh a
+     * NULL command is the login shell itself. */
     int (*exec)(struct gn_transport *t, const char *command, const struct gn_pty *pty,
                 struct gn_stream **out, const struct gn_ctx *ctx, struct gn_err *err);
     /* A byte stream to host:port as seen from there; read and write as above. */
     int (*forward)(struct gn_transport *t, const char *host, int port, struct gn_stream **out,
                    const struct gn_ctx *ctx, struct gn_err *err);
-    /* For poll loops: the fd that becomes readable when any stream may have something. */
+    /* For poll loops: the fd that becomes readable when any stream may have something.  Read every
+     * stream until GN_E_TIMEOUT before polling: what came for one may lie in memory already. */
     int (*fd)(struct gn_transport *t);
     /* Round trip in ms as measured at the start, 0 on this machine. */
     int (*rtt_ms)(struct gn_transport *t);

@@ -85,17 +85,20 @@ def wait_until(what, test, seconds=10):
 
 
 class Sshd:
-    """A server of one's own.  options: further sshd_config lines, put first (first value wins)."""
+    """A server of one's own.  options: further sshd_config lines, put first (first value wins).
+
+    bashrc=False: the shells it starts pass by ~/.bashrc, which belongs to whoever runs the tests.
+    """
 
     def __init__(self, folder=None, options=(), name="sshd", authorized=None, ttl=600,
-                 command=(), key_types=KEY_TYPES):
+                 command=(), key_types=KEY_TYPES, bashrc=False):
         self.temp = folder is None
         # /tmp itself: sshd's checks of authorized_keys and socket paths want a short, owned way
         self.dir = folder or tempfile.mkdtemp(prefix="gn-ssh-")
         os.makedirs(self.dir, mode=0o755, exist_ok=True)
         os.chmod(self.dir, 0o755)
         self.name, self.options, self.command = name, list(options), list(command)
-        self.key_types, self.ttl = key_types, ttl
+        self.key_types, self.ttl, self.bashrc = key_types, ttl, bashrc
         self.port, self.process = None, None
         self.home = os.path.join(self.dir, "home")
         self.log = os.path.join(self.dir, name + ".log")
@@ -119,6 +122,8 @@ class Sshd:
                   "PidFile none", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
                   "PermitRootLogin yes", "LogLevel VERBOSE", "PrintMotd no", "PrintLastLog no",
                   "UseDNS no", "Subsystem sftp internal-sftp"]
+        if not self.bashrc and not any(o.lower().startswith("setenv") for o in self.options):
+            lines.append("SetEnv SHLVL=2")  # bash reads it for sshd's sake only on level 1
         path = os.path.join(self.dir, self.name + ".conf")
         write(path, "\n".join(lines) + "\n", 0o644)
         return path

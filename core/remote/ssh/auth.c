@@ -99,7 +99,7 @@ static int refused(struct gn_login *l, unsigned methods, struct gn_err *err)
     return err->code;
 }
 
-/* The server hung up or something broke while logging in. */
+/* The server hung up or something broke while logging in; err may have been set already. */
 static int broken(struct gn_login *l, struct gn_err *err)
 {
     const char *why = ssh_get_error(l->hop->session);
@@ -111,7 +111,7 @@ static int broken(struct gn_login *l, struct gn_err *err)
                            "in ~/.ssh/config",
                            l->hop->conf.alias);
     }
-    return gn_hop_lost(l->hop, err);
+    return err->code == GN_E_NET ? err->code : gn_hop_lost(l->hop, err);
 }
 
 struct method {
@@ -193,6 +193,8 @@ int gn_login(struct gn_login *l, struct gn_err *err)
     if (result != SSH_AUTH_SUCCESS)
         rc = refused(l, (unsigned)ssh_userauth_list(l->hop->session, NULL), err);
 out:
+    if (rc == GN_E_NET) /* libssh may have closed the line before it told us why */
+        rc = broken(l, err);
     if (rc == GN_OK && result == SSH_AUTH_SUCCESS)
         gn_event_text(l->ctx, GN_EV_DEBUG, "logged in to %s (%s, %s)", l->hop->who,
                       ssh_get_cipher_out(l->hop->session), ssh_get_kex_algo(l->hop->session));

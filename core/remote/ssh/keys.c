@@ -169,6 +169,41 @@ static void cert_paths(const struct gn_sshconf *c, const char *path, struct gn_s
     gn_strs_copy(out, &c->cert_files);
 }
 
+/* Behind the counted string that begins at `at`; past the end when there is none. */
+static size_t skip_string(const struct gn_buf *b, size_t at)
+{
+    size_t len = 0;
+
+    if (b->len < 4 || at > b->len - 4)
+        return b->len + 1;
+    for (size_t i = 0; i < 4; i++)
+        len = len << 8 | (unsigned char)b->ptr[at + i];
+    return len > b->len - at - 4 ? b->len + 1 : at + 4 + len;
+}
+
+/*
+ * A certificate is type, nonce, and then what a public key has behind its type.
+ * (ssh_key_cmp() says no to two of different type, always.)
+ */
+static bool is_for(ssh_key cert, ssh_key pub)
+{
+    struct gn_buf c = GN_BUF_INIT(BLOB_MAX), k = GN_BUF_INIT(BLOB_MAX);
+    char *c64 = pubkey_text(cert), *k64 = pubkey_text(pub);
+    bool same = false;
+
+    if (c64 && k64 && gn_b64_decode(c64, strlen(c64), &c) && gn_b64_decode(k64, strlen(k64), &k)) {
+        size_t from = skip_string(&k, 0), at = skip_string(&c, skip_string(&c, 0));
+
+        same = from < k.len && at < c.len && c.len - at > k.len - from &&
+               memcmp(c.ptr + at, k.ptr + from, k.len - from) == 0;
+    }
+    free(c64);
+    free(k64);
+    gn_buf_clear(&c);
+    gn_buf_clear(&k);
+    return same;
+}
+
 /* The certificate in path if it is one for this public key. */
 static ssh_key cert_for(const char *path, ssh_key pub)
 {
@@ -176,7 +211,7 @@ static ssh_key cert_for(const char *path, ssh_key pub)
 
     if (access(path, R_OK) != 0 || ssh_pki_import_cert_file(path, &cert) != SSH_OK)
         return NULL;
-    if (ssh_key_cmp(cert, pub, SSH_KEY_CMP_PUBLIC) == 0)
+    if (is_for(cert, pub))
         return cert;
     ssh_key_free(cert);
     return NULL;

@@ -101,9 +101,11 @@ static bool is_none(const char *s)
 }
 
 /* "ProxyJump gate" under "Host *" also reaches gate itself: that is no jump. */
-static bool is_itself(const struct gn_hop *h, const char *host)
+static bool is_itself(const struct gn_hop *h, const char *host, int port)
 {
-    return strcmp(host, h->conf.alias) == 0 || strcmp(host, h->conf.hostname) == 0;
+    if (strcmp(host, h->conf.alias) == 0)
+        return port == 0 || port == h->conf.port;
+    return strcmp(host, h->conf.hostname) == 0 && (port ? port : 22) == h->conf.port;
 }
 
 /*
@@ -121,7 +123,7 @@ static int add_jumps(struct gn_ssh *s, const struct gn_ctx *ctx, struct gn_err *
 
         more = false;
         if (!is_none(last->conf.proxy_jump))
-            gn_ssh_split(last->conf.proxy_jump, ", ", &specs);
+            gn_ssh_split(last->conf.proxy_jump, ",", &specs);
         for (size_t i = specs.n; rc == GN_OK && i-- > 0;) {
             char *user = NULL, *host = NULL;
             int port = 0;
@@ -130,7 +132,7 @@ static int add_jumps(struct gn_ssh *s, const struct gn_ctx *ctx, struct gn_err *
                 rc = gn_err_set(err, GN_E_CONFIG, "not a jump host: '%s'", specs.v[i]);
                 break;
             }
-            if (!is_itself(last, host)) {
+            if (!is_itself(last, host, port)) {
                 rc = add_hop(s, host, user, port, ctx, err);
                 more = true;
             }

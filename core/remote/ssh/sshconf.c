@@ -4,26 +4,18 @@
 #include "gnrrun/sshconf.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pwd.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gnrrun/fs.h"
+#include "sshask.h"
 #include "sshread.h"
 #include "sshtext.h"
 
 #define SAID_MAX ((size_t)256 << 10)
-#define SAY_MS   15000 /* a Match exec of the user's may ask the network */
-
-extern char **environ;
 
 void gn_sshconf_clear(struct gn_sshconf *c)
 {
@@ -215,87 +207,6 @@ static char *config_file(const struct gn_ctx *ctx)
     return gn_strdup("/dev/null");
 }
 
-/* Run argv and take what it says; GN_E_NOTFOUND when it cannot be run or fails. */
-static int ask_ssh(const struct gn_ctx *ctx, char *const argv[], struct gn_buf *said,
-                   struct gn_err *err)
-{
-    posix_spawn_file_actions_t fa;
-    int p[2] = {-1, -1}, status = 0, rc = GN_OK, failed;
-    pid_t pid = 0;
-
-    if (pipe(p) < 0 || fcntl(p[0], F_SETFD, FD_CLOEXEC) < 0 ||
-        fcntl(p[1], F_SETFD, FD_CLOEXEC) < 0) {
-        rc = gn_err_sys(err, errno, "cannot make a pipe");
-        gn_fs_close(p[0]);
-        gn_fs_close(p[1]);
-        return rc;
-    }
-    posix_spawn_file_actions_init(&fa);
-    posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&fa, p[1], 1);
-    posix_spawn_file_actions_addopen(&fa, 2, "/dev/null", O_WRONLY, 0);
-    failed = posix_spawnp(&pid, argv[0], &fa, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&fa);
-    gn_fs_close(p[1]);
-    if (failed) {
-        gn_fs_close(p[0]);
-        return gn_err_set(err, GN_E_NOTFOUND, "cannot run ssh: %s", strerror(failed));
-    }
-    for (;;) {
-        char *room = gn_buf_room(said, 4096);
-        ssize_t n;
-
-        rc = room ? gn_wait_fd(ctx, p[0], POLLIN, SAY_MS, err)
-                  : gn_err_set(err, GN_E_LIMIT, "`ssh -G` says too much");
-        if (rc != GN_OK)
-            break;
-        n = read(p[0], room, 4096);
-        if (n <= 0)
-            break;
-        gn_buf_commit(said, (size_t)n);
-    }
-    gn_fs_close(p[0]);
-    if (rc != GN_OK)
-        kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (rc == GN_OK && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
-        rc = gn_err_set(err, GN_E_NOTFOUND, "`ssh -G` failed");
-    return rc;
-}
-
-static int run_ssh(const struct gn_ctx *ctx, const char *file, const char *alias, const char *user,
-                   int port, struct gn_buf *said, struct gn_err *err)
-{
-    char *argv[12];
-    struct gn_strs args = GN_STRS_INIT;
-    size_t n = 0;
-    int rc;
-
-    gn_strs_add(&args, "ssh");
-    gn_strs_add(&args, "-G");
-    if (file) {
-        gn_strs_add(&args, "-F");
-        gn_strs_add(&args, file);
-    }
-    if (user) {
-        gn_strs_add(&args, "-l");
-        gn_strs_add(&args, user);
-    }
-    if (port) {
-        gn_strs_add(&args, "-p");
-        gn_strs_take(&args, gn_printf("%d", port));
-    }
-    gn_strs_add(&args, "--");
-    gn_strs_add(&args, alias);
-    for (; n < args.n; n++)
-        argv[n] = args.v[n];
-    argv[n] = NULL;
-    rc = ask_ssh(ctx, argv, said, err);
-    gn_strs_clear(&args);
-    return rc;
-}
-
 static void read_said(char *text, struct gn_sshconf *c)
 {
     struct gn_sshseen seen = {0};
@@ -317,6 +228,25 @@ static void read_said(char *text, struct gn_sshconf *c)
     }
 }
 
+/* ssh knows the home of the password file only; its default files move to ours. */
+static void rehome(struct gn_strs *files, const struct gn_ctx *ctx)
+{
+    const struct passwd *pw = getpwuid(getuid());
+    char *prefix;
+
+    if (!pw || !pw->pw_dir || strcmp(pw->pw_dir, ctx->home) == 0)
+        return;
+    prefix = gn_printf("%s/.ssh/known_hosts", pw->pw_dir);
+    for (size_t i = 0; i < files->n; i++)
+        if (strncmp(files->v[i], prefix, strlen(prefix)) == 0) {
+            char *moved = gn_printf("%s%s", ctx->home, files->v[i] + strlen(pw->pw_dir));
+
+            free(files->v[i]);
+            files->v[i] = moved;
+        }
+    free(prefix);
+}
+
 static void drop_if_same(char **ours, const char *standard)
 {
     if (*ours && standard && strcmp(*ours, standard) == 0) {
@@ -333,7 +263,7 @@ static int drop_defaults(const struct gn_ctx *ctx, struct gn_sshconf *c, struct 
 {
     struct gn_buf said = GN_BUF_INIT(SAID_MAX);
     struct gn_sshconf d = {0};
-    int rc = run_ssh(ctx, "/dev/null", "localhost", NULL, 0, &said, err);
+    int rc = gn_ssh_ask(ctx, "/dev/null", "localhost", NULL, 0, &said, err);
 
     if (rc == GN_OK) {
         read_said(said.ptr, &d);
@@ -440,9 +370,10 @@ int gn_sshconf_resolve(const struct gn_ctx *ctx, const char *alias, const char *
         return gn_err_set(err, GN_E_CONFIG, "not a usable host or user name");
     file = config_file(ctx);
     c.alias = gn_strdup(alias);
-    rc = run_ssh(ctx, file, alias, user, port, &said, err);
+    rc = gn_ssh_ask(ctx, file, alias, user, port, &said, err);
     if (rc == GN_OK) {
         read_said(said.ptr, &c);
+        rehome(&c.user_known_hosts, ctx);
         rc = drop_defaults(ctx, &c, err);
     } else if (rc == GN_E_NOTFOUND) {
         gn_err_clear(err);

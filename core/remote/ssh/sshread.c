@@ -39,12 +39,12 @@ char *gn_sshread_word(const char **p)
     return gn_buf_detach(&out);
 }
 
-bool gn_sshread_match(const char *patterns, const char *host)
+bool gn_sshread_match(const char *patterns, const char *separators, const char *host)
 {
     struct gn_strs list = GN_STRS_INIT;
     bool match = false, denied = false;
 
-    gn_ssh_split(patterns, ", \t", &list);
+    gn_ssh_split(patterns, separators, &list);
     for (size_t i = 0; i < list.n; i++) {
         const char *p = list.v[i];
         bool not_this = *p == '!';
@@ -158,7 +158,7 @@ static bool host_line(struct reader *r, const char *line)
         gn_buf_addf(&all, "%s ", word);
         free(word);
     }
-    match = r->alias && gn_sshread_match(all.ptr, r->alias);
+    match = r->alias && gn_sshread_match(all.ptr, " ", r->alias);
     gn_buf_clear(&all);
     return match;
 }
@@ -168,16 +168,19 @@ static bool one_criterion(struct reader *r, const char *what, const char *value)
     const char *host = r->alias;
 
     if (strcasecmp(what, "originalhost") == 0)
-        return gn_sshread_match(value, r->alias);
+        return gn_sshread_match(value, ",", r->alias);
     if (strcasecmp(what, "host") == 0) {
         if (r->c->hostname)
             host = r->c->hostname;
-        return gn_sshread_match(value, host);
+        return gn_sshread_match(value, ",", host);
     }
     if (strcasecmp(what, "user") == 0)
-        return gn_sshread_match(value, r->user ? r->user : r->c->user ? r->c->user : r->ctx->user);
+        return gn_sshread_match(value, ",",
+                                r->user      ? r->user
+                                : r->c->user ? r->c->user
+                                             : r->ctx->user);
     if (strcasecmp(what, "localuser") == 0)
-        return gn_sshread_match(value, r->ctx->user);
+        return gn_sshread_match(value, ",", r->ctx->user);
     return false; /* exec, canonical, final, tagged ...: not for us */
 }
 

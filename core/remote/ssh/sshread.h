@@ -21,8 +21,8 @@ void gn_sshconf_set(struct gn_sshconf *c, struct gn_sshseen *seen, const char *k
  */
 char *gn_sshread_word(const char **p);
 
-/* Does host match the list of patterns ("*.lab !old.lab", commas or blanks between)? */
-bool gn_sshread_match(const char *patterns, const char *host);
+/* Does host match the list of patterns ("*.lab !old.lab", with one of separators between)? */
+bool gn_sshread_match(const char *patterns, const char *separators, const char *host);
 
 /* Read file with OpenSSH's rule: the first value wins, patterns match the name as typed. */
 GN_MUST int gn_sshread_file(const struct gn_ctx *ctx, const char *file, const char *alias,
