@@ -119,8 +119,12 @@ def main():
     if not shutil.which("git"):
         print("skipped: there is no git to compare with")
         return 77
+    with tempfile.TemporaryDirectory(prefix="gnrrun-ignore-") as top:
+        return compare(shipper, rounds, seed, top)
+
+
+def compare(shipper, rounds, seed, top):
     rng = random.Random(seed)
-    top = tempfile.mkdtemp(prefix="gnrrun-ignore-")
     env = dict(os.environ, HOME=top, XDG_CONFIG_HOME=top, GIT_CONFIG_NOSYSTEM="1", LC_ALL="C.UTF-8")
     judged = ignored = bad = 0
     root = os.path.join(top, "t")
@@ -144,10 +148,6 @@ def main():
         if a != b:
             bad += 1
             print("seed %d round %d: scan: git only %r, we only %r" % (seed, n, sorted(a - b), sorted(b - a)))
-        if bad and "KEEP" in os.environ:
-            print("kept:", root)
-            return 1
-    shutil.rmtree(top, ignore_errors=True)
     print("seed %d: %d paths judged, %d of them ignored, %d disagreements" % (seed, judged, ignored, bad))
     return 1 if bad or not ignored or ignored == judged else 0
 
