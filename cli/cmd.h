@@ -74,6 +74,12 @@ GN_MUST int gn_cli_config(struct gn_cli *c, struct gn_config *out, struct gn_err
 GN_MUST int gn_cli_run(struct gn_cli *c, struct gn_store *s, size_t i, struct gn_run *out,
                        struct gn_err *err);
 
+/*
+ * `gnrrun train.py >log 2>err` in the project: these files grow by our own words while the
+ * project is read.  Add them to ignore, as patterns that match nothing else.
+ */
+void gn_cli_skip_own_output(const char *root, struct gn_strs *ignore);
+
 /* The commands. */
 #define GN_COMMAND(name, ...) int cmd_##name(struct gn_cli *c, struct gn_err *err);
 #include "cli/commands.def"

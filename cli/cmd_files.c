@@ -162,6 +162,7 @@ int cmd_files(struct gn_cli *c, struct gn_err *err)
         gn_strs_add(&skip, cfg.project.data[i].path);
     gn_strs_copy(&allow, &cfg.project.allow);
     gn_args_each(&c->args, "allow", &allow);
+    gn_cli_skip_own_output(cfg.project.root, &cfg.project.ignore);
     cache = cache_path(c->ctx, cfg.project.root);
 
     struct gn_scan_opts o = {

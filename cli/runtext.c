@@ -10,6 +10,8 @@ char *gn_run_state_text(const struct gn_run *r)
 
     if (gn_state_over(r->state) && r->sig && r->sig[0])
         return gn_printf("%s (%s)", name, r->sig);
+    if (r->state == GN_FAILED && r->reason && r->reason[0] && strcmp(r->reason, "exit") != 0)
+        return gn_printf("%s (%s)", name, r->reason);
     if (r->state == GN_FAILED)
         return gn_printf("%s (%d)", name, r->code);
     return gn_strdup(name);

@@ -106,6 +106,16 @@ class Files(kit.Case):
         self.assertNotIn("secret\n", r.stderr)
         self.ends(0, "files", "--allow", ".env")
 
+    def test_our_own_output_is_not_part_of_the_project(self):
+        out = self.path("proj", "own [out]put*.txt")
+        with open(out, "w", encoding="utf-8") as f, open(self.write("proj/err"), "w") as e:
+            subprocess.run([kit.GNRRUN, "files", "--json"], stdout=f, stderr=e, env=self.env,
+                           cwd=self.project, check=True, timeout=60)
+        with open(out, encoding="utf-8") as f:
+            paths = {json.loads(line)["path"] for line in f}
+        self.assertIn("train.py", paths)
+        self.assertFalse({"err", "own [out]put*.txt"} & paths)
+
     def test_size_gate(self):
         self.ends(106, "files", "--max-size", "50")
         self.ends(0, "files", "--max-size", "50", "--all-sizes")
