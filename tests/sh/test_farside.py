@@ -326,6 +326,13 @@ def test_environment(host):
     check(out[6] == 'print(1)', out)
 
 
+def test_interrupt(host):
+    if host.shell == 'tiny':
+        raise Skip('nothing there that could reset a signal')
+    st = ended(host, 'kill -INT $$; exit 0')
+    check((st['code'], st['sig'], st['reason']) == ('130', 'INT', 'signal'), st)
+
+
 def test_states(host):
     check(host.status('nothere')['state'] == 'none', 'none')
     token, line, out = launch(host, 'echo setup >$GNRRUN_RUN_DIR/phase; while [ ! -e go ]; do sleep 0.05; done',
@@ -431,6 +438,25 @@ def test_follow_goes(host):
     host.far('stop', token=token, grace=0).lines()
     check('end' in c.lines() and 'end' in b.lines(), 'readers see the end')
     a.close()
+
+
+def test_follow_stalled(host):
+    """A reader that hangs in a write is ended by the next, with all it started."""
+    token = started(host, 'head -c 3000000 /dev/zero; sleep 100')
+    end = time.monotonic() + 20
+    while os.path.getsize(host.v1('runs', token, 'log')) < 3000000:
+        check(time.monotonic() < end, 'log grows')
+        time.sleep(0.02)
+    a = host.far('follow', token=token, offset=0, client='me')
+    while not a.line().startswith('d '):
+        pass
+    b = host.far('follow', token=token, offset=2999990, client='me')
+    check(b.line().startswith('st '), 'st')
+    await_dead([a.p.pid])
+    a.rest()  # ends, so nobody holds the stream
+    a.close()
+    host.far('stop', token=token, grace=0).lines()
+    b.close(kill=True)
 
 
 STUBBORN = '''
@@ -928,12 +954,34 @@ def main():
             count[word] += 1
             say('%-7s %s %s (%.1f s)%s' % (word, name, t.__name__[5:], time.monotonic() - t0, why))
 
+    def lint():
+        exe = shutil.which('shellcheck')
+        if patterns and 'lint' not in patterns:
+            return
+        if not exe:
+            count['skipped'] += 1
+            say('skipped lint: shellcheck is not installed')
+            return
+        # all in one go (it takes seconds for each look at common.sh), so what follows
+        # the first program seems out of reach and redefined
+        text = ''
+        for name in ['common'] + sorted(n[:-3] for n in os.listdir(SH) if n.endswith('.sh')):
+            if name != 'common' or not text:
+                with open(os.path.join(SH, name + '.sh')) as f:
+                    text += f.read()
+        done = subprocess.run([exe, '-s', 'sh', '-f', 'gcc', '-e', 'SC2317,SC2034,SC2119,SC2120,SC2218', '-'],
+                              input=text, capture_output=True, text=True, check=False)
+        count['failed' if done.returncode else 'passed'] += 1
+        say('%-7s lint %s' % ('failed' if done.returncode else 'passed', done.stdout))
+
     lock = threading.Lock()
 
     def say(text):
         with lock:
             print(text, flush=True)
 
+    if not only:
+        lint()
     threads = [threading.Thread(target=one, args=(n, there, say)) for n, there in shells()
                if not only or n in only]
     for t in threads:

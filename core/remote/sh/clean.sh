@@ -11,10 +11,7 @@ main() {
         starting | running | stopping | elsewhere) die busy "${d##*/} is running" ;;
         esac
     done
-    kb=$(du -sk -- "$v1" 2>/dev/null | awk 'NR == 1 { print $1 }')
-    number "$kb" || kb=0
-    math "$kb" \* 1024
-    freed=$r
+    freed=$(du -sk -- "$v1" 2>/dev/null | awk '{ kb = $1 } END { printf "%.0f", kb * 1024 }')
     e=$(wipe "$v1" 2>&1) || fail "cannot remove $v1" "$e"
     rmdir "$root" 2>/dev/null
     tick_stop

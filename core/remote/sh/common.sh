@@ -92,10 +92,18 @@ put() {
     return 1
 }
 
-# math A OP B: r=A OP B, beyond 2^31 also where the shell counts in 32 bits.
+# math A OP B (no product): r=A OP B, beyond 2^31 also where the shell counts in 32 bits.
 # shellcheck disable=SC2003,SC1102,SC2086
 case $((2147483647 + 1)) in
--*) math() { r=$(expr "$1" "$2" "$3"); } ;;
+-*)
+    math() {
+        if [ ${#1} -lt 10 ] && [ ${#3} -lt 10 ]; then
+            r=$(($1 $2 $3))
+        else
+            r=$(expr "$1" "$2" "$3")
+        fi
+    }
+    ;;
 *) math() { r=$(($1 $2 $3)); } ;;
 esac
 

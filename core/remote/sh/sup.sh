@@ -24,11 +24,10 @@ option() {
 reserve() {
     printf '%s\n' "$$ $started $boot $here" >"$d/sup.id.$$" || return 1
     dots=................................................................
-    n=0
-    while [ "$n" -lt 64 ]; do
-        printf '%s' "$dots" || return 1
-        n=$((n + 1))
-    done >"$d/exit.pre.$$" || return 1
+    while [ ${#dots} -lt 4096 ]; do
+        dots=$dots$dots
+    done
+    printf '%s\n' "$dots" >"$d/exit.pre.$$" || return 1
     : >>"$d/log"
 }
 
