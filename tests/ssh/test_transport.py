@@ -342,6 +342,10 @@ def test_an_agent_full_of_keys_does_not_get_us_thrown_out():
         keys = [ssh_dir(s, "a%d" % i) for i in range(8)]
         for k in keys:
             keygen(k)
+        # libssh 0.10 loses 150 bytes each time it lists an agent's keys after the first.
+        supp = os.path.join(s.dir, "lsan.supp")
+        write(supp, "leak:ssh_buffer_new\n")
+        os.environ["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=" + supp
         with Agent(*keys) as a:
             # named first, with and without IdentitiesOnly
             probe(s, "ravan", "exit 4", code=4, SSH_AUTH_SOCK=a.path)
@@ -355,6 +359,7 @@ def test_an_agent_full_of_keys_does_not_get_us_thrown_out():
             p = probe(s, "ravan", code=AUTH, SSH_AUTH_SOCK=a.path)
             has(p.text, "permission denied")
             has_not(p.text, "agent")
+        del os.environ["LSAN_OPTIONS"]
 
 
 def test_a_key_that_only_the_agent_has():
