@@ -85,6 +85,7 @@ static int take_spec(struct gn_cli *c, const struct gn_project *project, struct 
     spec->no_fetch = gn_args_has(a, "no-fetch");
     spec->sync_s = gn_args_num(a, "sync", 0);
     take_needs(a, &project->needs, &spec->needs);
+    gn_cli_skip_own_output(project->root, &spec->ignore);
     return take_words(c, project, spec, err);
 }
 

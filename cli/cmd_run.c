@@ -6,8 +6,17 @@ static int start(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
     enum gn_until until = GN_UNTIL_FETCHED;
     struct gn_engine e;
     struct gn_run run;
-    int rc = gn_cli_engine(c, &e, err);
+    struct gn_program program;
+    struct gn_ctx there = *c->ctx;
+    int rc;
 
+    /* a name that is wrong is told before anything is written down */
+    there.cwd = a->spec.cwd;
+    rc = gn_program_resolve(&there, &a->config.project, &a->spec.words, &program, err);
+    if (rc)
+        return rc;
+    gn_program_clear(&program);
+    rc = gn_cli_engine(c, &e, err);
     if (rc)
         return rc;
     rc = gn_engine_create(&e, &a->config, &a->target, &a->spec, note, &run, err);

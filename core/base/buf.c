@@ -18,6 +18,15 @@ void gn_buf_clear(struct gn_buf *b)
     b->over = false;
 }
 
+void gn_buf_wipe(struct gn_buf *b)
+{
+    volatile char *p = b->ptr;
+
+    for (size_t i = 0; i < b->cap; i++)
+        p[i] = 0;
+    gn_buf_clear(b);
+}
+
 void gn_buf_reset(struct gn_buf *b)
 {
     b->len = 0;

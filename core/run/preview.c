@@ -104,6 +104,7 @@ static int scan_project(const struct gn_ctx *ctx, const struct gn_project *proje
     int rc;
 
     gn_strs_copy(&ignore, &project->ignore);
+    gn_strs_copy(&ignore, &spec->ignore);
     gn_strs_copy(&allow, &project->allow);
     gn_strs_copy(&allow, &spec->allow);
     for (size_t i = 0; i < p->n_data; i++)
@@ -116,6 +117,16 @@ static int scan_project(const struct gn_ctx *ctx, const struct gn_project *proje
     gn_strs_clear(&ignore);
     gn_strs_clear(&allow);
     return rc;
+}
+
+/* A program that stays here would only fail over there. */
+static int check_shipped(const struct gn_preview *p, struct gn_err *err)
+{
+    if (!p->program.file || gn_manifest_find(p->tree, p->program.file))
+        return GN_OK;
+    gn_err_set(err, GN_E_CONFIG, "'%s' would not be shipped: a rule leaves it out",
+               p->program.file);
+    return gn_err_hint(err, "gnrrun files --why %s says which", p->program.file);
 }
 
 int gn_preview_make(const struct gn_ctx *ctx, const struct gn_config *config,
@@ -144,6 +155,8 @@ int gn_preview_make(const struct gn_ctx *ctx, const struct gn_config *config,
         rc = add_all_data(ctx, config, target, spec, &p, err);
     if (!rc)
         rc = scan_project(ctx, &config->project, spec, &p, err);
+    if (!rc)
+        rc = check_shipped(&p, err);
     if (!rc) {
         job.snapshot = p.tree->id;
         rc = gn_job_write(ctx, &job, &p.job, &p.env, err);
@@ -165,7 +178,7 @@ void gn_preview_clear(struct gn_preview *p)
     gn_setup_clear(&p->setup);
     gn_manifest_free(p->tree);
     gn_buf_clear(&p->job);
-    gn_buf_clear(&p->env);
+    gn_buf_wipe(&p->env);
     for (size_t i = 0; i < p->n_data; i++) {
         free(p->data[i].path);
         free(p->data[i].name);

@@ -10,6 +10,7 @@ void gn_spec_clear(struct gn_spec *s)
     gn_strs_clear(&s->words);
     gn_strs_clear(&s->data);
     gn_strs_clear(&s->allow);
+    gn_strs_clear(&s->ignore);
     for (size_t i = 0; i < s->n_env; i++) {
         free(s->env[i].name);
         free(s->env[i].value);
@@ -54,6 +55,7 @@ void gn_spec_format(const struct gn_spec *s, struct gn_buf *out)
     gn_json_set(o, "env", env);
     gn_json_set(o, "data", gn_json_strs(&s->data));
     gn_json_set(o, "allow", gn_json_strs(&s->allow));
+    gn_json_set(o, "ignore", gn_json_strs(&s->ignore));
     gn_json_set_int(o, "time", s->time_s);
     gn_json_set_int(o, "grace", s->grace_s);
     gn_json_set_int(o, "nice", s->nice);
@@ -75,6 +77,10 @@ int gn_spec_parse(const char *text, struct gn_spec *out, struct gn_err *err)
 
     if (rc)
         return gn_err_prefix(err, "the record of this run: ");
+    if (!gn_json_get_str(o, "cwd")) {
+        gn_json_free(o);
+        return gn_err_set(err, GN_E_PROTO, "the record of this run is not one of ours");
+    }
     gn_json_get_strs(o, "words", &s.words);
     s.cwd = gn_strdup(gn_json_get_str(o, "cwd"));
     s.setup = gn_strdup(gn_json_get_str(o, "setup"));
@@ -92,6 +98,7 @@ int gn_spec_parse(const char *text, struct gn_spec *out, struct gn_err *err)
     }
     gn_json_get_strs(o, "data", &s.data);
     gn_json_get_strs(o, "allow", &s.allow);
+    gn_json_get_strs(o, "ignore", &s.ignore);
     s.time_s = gn_json_get_int(o, "time");
     s.grace_s = gn_json_get_int(o, "grace");
     s.nice = (int)gn_json_get_int(o, "nice");

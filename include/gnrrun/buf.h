@@ -36,6 +36,7 @@ extern char gn_buf_empty[1];
 #define GN_MAX_LISTING ((size_t)512 << 20) /* the names of a work folder */
 
 void gn_buf_clear(struct gn_buf *b); /* frees; usable again */
+void gn_buf_wipe(struct gn_buf *b);  /* the same, and nothing of it stays in memory */
 void gn_buf_reset(struct gn_buf *b); /* empties, keeps the memory, forgets over */
 bool gn_buf_over(const struct gn_buf *b);
 char *gn_buf_detach(struct gn_buf *b); /* the string is the caller's; b is empty */

@@ -29,13 +29,14 @@ struct gn_spec {
     char *setup, *python;   /* --setup, --python; NULL: not given */
     struct gn_env_var *env; /* --env */
     size_t n_env;
-    struct gn_strs data;  /* --data */
-    struct gn_strs allow; /* --allow */
-    int64_t time_s;       /* 0: no limit */
-    int64_t grace_s;      /* between TERM and KILL */
-    int nice;             /* -1: the target's */
-    uint64_t max_bytes;   /* size gate; 0: none */
-    char *dest;           /* --results, absolute; NULL: the project */
+    struct gn_strs data;   /* --data */
+    struct gn_strs allow;  /* --allow */
+    struct gn_strs ignore; /* files of the project that our own output goes to */
+    int64_t time_s;        /* 0: no limit */
+    int64_t grace_s;       /* between TERM and KILL */
+    int nice;              /* -1: the target's */
+    uint64_t max_bytes;    /* size gate; 0: none */
+    char *dest;            /* --results, absolute; NULL: the project */
     bool no_fetch;
     int64_t sync_s; /* fetch every so often while it runs; 0: at the end only */
     struct gn_needs needs;

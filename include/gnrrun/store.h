@@ -49,8 +49,8 @@ struct gn_run {
     char *reason;                          /* "exit", "signal", "timeout", "reboot", ... or "" */
     char *host;                            /* where it really runs, "" until known */
     int64_t created_s, started_s, ended_s; /* wall clock here; 0: unknown */
-    int64_t log_bytes;                     /* once over and all of the log is here: its size; before that 0 */
-    int64_t shown_bytes;                   /* of them that somebody has seen */
+    int64_t log_bytes;   /* once over and all of the log is here: its size; before that 0 */
+    int64_t shown_bytes; /* of them that somebody has seen */
     enum gn_fetched fetched;
     int64_t fetched_files, fetched_bytes;
     int64_t ship_files, ship_bytes, sent_bytes; /* size of the snapshot; what travelled */

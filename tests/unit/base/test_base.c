@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "gnrrun/buf.h"
@@ -145,7 +146,8 @@ static void json_takes_any_bytes_and_gives_them_back(void **state)
     gn_json_set_str(o, "none", NULL);
     gn_json_set_int(o, "n", 1LL << 60);
     gn_json_dump(o, &b);
-    assert_string_equal(b.ptr, "{\"bad\":\"a\xef\xbf\xbd\",\"none\":null,\"n\":1152921504606846976}");
+    assert_string_equal(b.ptr,
+                        "{\"bad\":\"a\xef\xbf\xbd\",\"none\":null,\"n\":1152921504606846976}");
     assert_int_equal(gn_json_parse(b.ptr, b.len, &back, &err), GN_OK);
     assert_int_equal(gn_json_get_int(back, "n"), 1LL << 60);
     assert_null(gn_json_get_str(back, "none"));
