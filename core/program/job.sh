@@ -60,6 +60,26 @@ gnj_phase() {
     echo setup >"$GNRRUN_RUN_DIR/phase"
 }
 
+# The setup is over: all it made in the work folder is older than setup.end, nothing the program
+# makes is, also where clocks tick slowly.  What cannot be marked costs nobody the run; and no
+# `: >` here, for a shell may exit when that fails.
+gnj_setup_over() {
+    [ -n "$gnj_tsetup" ] || [ "$gnj_setup" != none ] || return 0
+    gnj_end=$GNRRUN_RUN_DIR/setup.end
+    gnj_turns=0
+    true >"$gnj_end.old" || return 0
+    until
+        true >"$gnj_end.new" || return 0
+        [ -n "$(find "$gnj_end.new" -newer "$gnj_end.old")" ]
+    do
+        gnj_turns=$((gnj_turns + 1))
+        [ "$gnj_turns" -lt 20 ] || sleep 1
+        [ "$gnj_turns" -lt 25 ] || break
+    done
+    mv -f "$gnj_end.new" "$gnj_end"
+    rm -f "$gnj_end.old"
+}
+
 # --- the target's own lines -------------------------------------------------------------------
 
 # `module` is a function that only login shells know.  A file that this shell cannot parse would
@@ -251,6 +271,7 @@ gnj_main() {
     gnj_pick_python
     gnj_packages
     gnj_own_packages
+    gnj_setup_over
     trap - EXIT
     rm -f "$GNRRUN_RUN_DIR/phase"
     if ! cd "$gnj_work${gnj_workdir:+/$gnj_workdir}"; then

@@ -32,6 +32,11 @@ struct gn_fetch_report {
 };
 
 /*
+ * A result is what the program made or changed.  What is as old as the setup is the setup's, be
+ * it new, be it a file that was shipped and then changed (a lock file): it stays over there,
+ * whether the setup ran or what it made was put back from an earlier run, and its folders come
+ * only with results in them.  Neither does anything of a setup that failed or goes on come.
+ *
  * For each result, by what stands at dest/path here:
  *   nothing, or the same bytes         it is put there
  *   as it was shipped with this run, or as this run's earlier fetch left it

@@ -269,6 +269,25 @@ class Results(Case):
         self.good(w.gn("fetch", "proj-1", "other.txt", "--into", "elsewhere"))
         self.assertEqual(w.read("elsewhere/other.txt"), b"other.txt")
 
+    def test_what_the_setup_made_does_not_come(self):
+        w = self.w
+        w.write("gnrrun.yaml", "setup: [sh prepare.sh]\n")
+        w.write("prepare.sh", "echo prepared\nmkdir -p build/x.egg-info\necho 1 >build/lib.txt\n"
+                "echo 2 >build/x.egg-info/top\necho changed >lock.txt\n")
+        w.write("lock.txt", "mine")
+        w.write("p.py", "print(open('build/lib.txt').read() + open('lock.txt').read())\n"
+                "open('build/tmp', 'w').close()\nimport os; os.unlink('build/tmp')\n"
+                "open('r.txt', 'w').write('r')\n")
+        before = sorted(os.listdir(w.project))
+        for first in (True, False):
+            p = self.good(w.gn("p.py"))
+            self.assertEqual(b"prepared" in p.out, first)
+            self.assertIn(b"1\nchanged\n", p.out)
+            self.assertEqual(sorted(os.listdir(w.project)), sorted(before + ["r.txt"]), p.err)
+            self.assertEqual(w.read("lock.txt"), b"mine")
+            self.assertEqual(w.read("r.txt"), b"r")
+            os.unlink(os.path.join(w.project, "r.txt"))
+
     def test_sync_while_it_runs(self):
         w = self.w
         w.write("p.py", "import time, os\nopen('ckpt','w').write('1')\nprint('up', flush=True)\n"

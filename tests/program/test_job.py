@@ -262,6 +262,27 @@ class Secrets(Case):
                 self.assertNotIn(secret.encode(), path.read_bytes(), path)
 
 
+class SetupEnd(Case):
+    @under_each_shell
+    def test_what_the_setup_made_is_older_than_its_mark(self, shell):
+        self.file("made.sh", "echo x >built.txt\n")
+        self.file("go.sh", "echo y >result.txt; echo z >>both.txt\n")
+        for _ in range(2):  # built, then put back
+            run, log = self.job(shell, ["go.sh"], setup="sh made.sh; echo a >both.txt", snapshot="s1")
+            mark = (run / "setup.end").stat().st_mtime_ns
+            self.assertLess((run / "work/built.txt").stat().st_ctime_ns, mark, log)
+            self.assertGreaterEqual((run / "work/result.txt").stat().st_ctime_ns, mark)
+            self.assertGreaterEqual((run / "work/both.txt").stat().st_ctime_ns, mark)
+            self.assertFalse(list(run.glob("setup.end.*")))
+        run, _ = self.job(shell, ["go.sh"])
+        self.assertFalse((run / "setup.end").exists())
+        run, _ = self.job(shell, ["go.sh"], want=4, setup="exit 4")
+        self.assertFalse((run / "setup.end").exists())
+        run, _ = self.job(shell, ["go.sh"], tsetup="echo b >built.txt")
+        self.assertLess((run / "work/built.txt").stat().st_ctime_ns,
+                        (run / "setup.end").stat().st_mtime_ns)
+
+
 class TargetLines(Case):
     @under_each_shell
     def test_they_run_in_the_same_shell(self, shell):

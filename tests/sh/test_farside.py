@@ -643,6 +643,60 @@ def test_list(host):
     check(line[-1].startswith('err notfound'), line)
 
 
+def test_list_setup(host):
+    """The end of the setup in the header, and what it says about the files."""
+    job = ('d=$GNRRUN_RUN_DIR; echo setup >$d/phase; echo x >made; until [ -e $d/go ]; do sleep 0.1; done;'
+           'sleep 1.1; true >$d/setup.end; rm $d/phase; echo y >result')
+    token = started(host, job, tree=(('f', b'x', 0o644),))
+    for _ in range(100):
+        head, _ = listing(host, token)
+        if head['setup'] == '-':
+            break
+        time.sleep(0.05)
+    check(head['setup'] == '-', 'while it goes on: %r' % head)
+    open(host.v1('runs', token, 'go'), 'w').close()
+    host.await_state(token, 'ended')
+    f = host.far('list', token=token, full=1)
+    head = fields(f.line())
+    text = f.rest().decode()
+    f.close()
+    changed = {l.split()[-1]: float(l.split()[5]) for l in text.splitlines() if l.startswith(f.nonce) and len(l.split()) == 7}
+    check(float(head['marker']) <= changed['./made'] < float(head['setup']) <= changed['./result'], (head, changed))
+    os.unlink(host.v1('runs', token, 'setup.end'))
+    check(listing(host, token)[0]['setup'] == '0', 'there was none')
+    open(host.v1('runs', token, 'setup.failed'), 'w').close()
+    check(listing(host, token)[0]['setup'] == '-', 'it failed')
+
+
+def test_list_alive(host):
+    """A find that says nothing for long: a sign of life, and none inside a record."""
+    token = started(host, 'for i in 1 2 3; do echo x >"a$i\nb"; done', tree=(('f', b'x', 0o644),))
+    host.await_state(token, 'ended')
+    folder = host.v1('runs', token, 'bin')
+    os.mkdir(folder)
+    real = shutil.which('find', path=host.env['PATH'])
+    if os.path.basename(os.path.realpath(real)) == 'busybox':
+        real = os.path.realpath(real) + ' find'
+    with open(folder + '/find', 'w') as g:
+        g.write('#!/bin/sh\ncase "$*" in *-prune*) ;; *"! -name ."*-type*) sleep 6 ;; esac\nexec %s "$@"\n' % real)
+    os.chmod(folder + '/find', 0o755)
+    was = host.env
+    host.env = dict(was, PATH=folder + ':' + was['PATH'])
+    try:
+        f = host.far('list', token=token, full=1)
+        check(f.line().startswith('list '), 'header')
+        text = f.rest().decode()
+        f.close()
+    finally:
+        host.env = was
+    if 'ash' in host.shell and 'bash' not in host.shell and f.nonce + ' k\n' not in text:
+        raise Skip('this shell has a find of its own')
+    check(f.nonce + ' k\n' in text and text.endswith(f.nonce + ' end\n'), text)
+    records = ('\n' + text).split('\n' + f.nonce + ' ')[1:-1]
+    names = sorted(r.split(' ', 5)[5] for r in records if r != 'k' and r[0] == 'f')
+    check(names == ['./a1\nb', './a2\nb', './a3\nb', './f'], names)
+
+
 def hashed(data, tool):
     if tool == 'cksum':
         out = subprocess.run(['cksum'], input=data, capture_output=True, check=True).stdout.split()

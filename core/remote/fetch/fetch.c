@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gnrrun/far.h"
-#include "listing.h"
 #include "room.h"
 
 #define BATCH_NAMES      2000 /* of one `get`: what is lost when the line is cut is bounded */
@@ -122,150 +120,6 @@ int gn_fetch_flush(struct gn_fetch *f, bool now, struct gn_err *err)
     return rc;
 }
 
-/* --- the listing --------------------------------------------------------------------------- */
-
-struct lister {
-    struct gn_fetch *f;
-    struct gn_listing_head head;
-    struct gn_strs venvs; /* folders with a pyvenv.cfg: whatever their name */
-};
-
-static bool same_kind(const struct gn_entry *e, char type)
-{
-    return (e->kind == GN_FILE && type == 'f') || (e->kind == GN_DIR && type == 'd') ||
-           (e->kind == GN_LINK && type == 'l');
-}
-
-/* May it be a result, by its name, kind and times? */
-static bool may_be(struct lister *l, const struct gn_listed *e, const char *path,
-                   const struct gn_entry **shipped)
-{
-    const struct gn_fetch_opts *o = l->f->opts;
-    const char *why;
-
-    *shipped = o->shipped ? gn_manifest_find(o->shipped, path) : NULL;
-    if (gn_select_junk(path, e->type == 'd') || gn_select_below(o->skip, path) ||
-        !gn_select_wanted(o->patterns, path, e->type == 'd'))
-        return false;
-    if (*shipped && same_kind(*shipped, e->type) &&
-        (e->type == 'd' || e->ctime_ns < l->head.marker_ns))
-        return false;
-    why = gn_confine_refuses(e->path, e->len);
-    if (!why && e->type == 'o')
-        why = "it is neither a file nor a folder nor a link";
-    if (why)
-        gn_fetch_refuse(l->f, e->path, e->len, why);
-    return !why;
-}
-
-static int on_listed(const struct gn_listed *e, void *arg, struct gn_err *err)
-{
-    struct lister *l = arg;
-    struct gn_fetch *f = l->f;
-    char *path = gn_strndup(e->path, e->len);
-    const char *base = strrchr(path, '/');
-    const struct gn_entry *shipped;
-    struct gn_cand *c;
-
-    (void)err;
-    if (base && strcmp(base, "/pyvenv.cfg") == 0 && l->venvs.n < 1000)
-        gn_strs_take(&l->venvs, gn_strndup(path, (size_t)(base - path)));
-    if (!may_be(l, e, path, &shipped)) {
-        free(path);
-        return GN_OK;
-    }
-    GN_GROW(f->cand, f->n, f->cap);
-    c = &f->cand[f->n++];
-    *c = (struct gn_cand){.path = path,
-                          .size = e->size,
-                          .mtime_ns = e->mtime_ns,
-                          .ctime_ns = e->ctime_ns,
-                          .shipped = shipped,
-                          .mode = e->mode & 0777, /* never setuid, setgid, sticky */
-                          .type = e->type};
-    return GN_OK;
-}
-
-static void clear_cand(struct gn_cand *c)
-{
-    free(c->path);
-    free(c->target);
-    gn_place_free(c->place);
-}
-
-static int cmp_cand(const void *a, const void *b)
-{
-    return strcmp(((const struct gn_cand *)a)->path, ((const struct gn_cand *)b)->path);
-}
-
-/* In order, each once (a folder that changes while it is listed may name a file twice), and
- * without what lies in virtual environments. */
-static void tidy(struct gn_fetch *f, const struct gn_strs *venvs)
-{
-    size_t n = 0;
-
-    if (f->n)
-        qsort(f->cand, f->n, sizeof *f->cand, cmp_cand);
-    for (size_t i = 0; i < f->n; i++) {
-        if ((n && strcmp(f->cand[n - 1].path, f->cand[i].path) == 0) ||
-            gn_select_below(venvs, f->cand[i].path))
-            clear_cand(&f->cand[i]);
-        else
-            f->cand[n++] = f->cand[i];
-    }
-    f->n = n;
-}
-
-static int read_listing(struct lister *l, struct gn_far *far, struct gn_err *err)
-{
-    struct gn_listing *list = gn_listing_new(on_listed, l);
-    const struct gn_ctx *ctx = l->f->ctx;
-    const char *line;
-    char buf[16384];
-    size_t n;
-    int rc;
-
-    rc = gn_far_expect(far, "list", &line, ctx, err);
-    if (!rc)
-        rc = gn_listing_head(line, &l->head, err);
-    while (!rc) {
-        rc = gn_far_read(far, buf, sizeof buf, &n, ctx, err);
-        if (!rc && n == 0)
-            break;
-        if (!rc)
-            rc = gn_listing_feed(list, buf, n, err);
-    }
-    if (!rc)
-        rc = gn_listing_end(list, err);
-    gn_listing_free(list);
-    return rc;
-}
-
-/*
- * The last look is at everything: a folder of old files that was moved has a new name and old
- * times.  While the program runs the quick look will do.
- */
-static int list(struct gn_fetch *f, struct gn_err *err)
-{
-    bool full = !f->opts->shipped || !f->opts->while_running;
-    const struct gn_far_arg args[] = {{"root", f->opts->run->workdir},
-                                      {"token", f->opts->run->token},
-                                      {"full", full ? "1" : "0"},
-                                      {NULL, NULL}};
-    struct lister l = {.f = f};
-    struct gn_far *far = NULL;
-    int rc = gn_far_open(f->t, "list", args, &far, f->ctx, err);
-
-    if (!rc)
-        rc = read_listing(&l, far, err);
-    gn_far_close(far);
-    f->fine = l.head.fine;
-    f->clock_s = l.head.clock_s;
-    tidy(f, &l.venvs);
-    gn_strs_clear(&l.venvs);
-    return rc;
-}
-
 /* --- one pass ------------------------------------------------------------------------------ */
 
 static int skip_known(struct gn_fetch *f, struct gn_err *err)
@@ -356,7 +210,7 @@ static int pass(struct gn_fetch *f, struct gn_err *err)
     int rc, flush_rc;
 
     f->done = f->total = 0;
-    rc = list(f, err);
+    rc = gn_results_list(f, err);
     if (!rc)
         rc = skip_known(f, err);
     if (!rc)
@@ -372,7 +226,7 @@ static int pass(struct gn_fetch *f, struct gn_err *err)
     if (!rc && f->total)
         gn_event_progress(f->ctx, "fetching results", f->total, f->total);
     for (size_t i = 0; i < f->n; i++)
-        clear_cand(&f->cand[i]);
+        gn_cand_clear(&f->cand[i]);
     f->n = 0;
     return rc;
 }

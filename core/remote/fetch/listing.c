@@ -9,7 +9,7 @@
 
 #define NONCE_MIN  8
 #define NONCE_MAX  64
-#define RECORD_MAX ((size_t)16 << 10) /* a path of 4096 bytes and its numbers, with room */
+#define RECORD_MAX (GN_LISTING_PATH + 256) /* a path and its numbers */
 #define FIELD_MAX  40
 #define NS         INT64_C(1000000000)
 
@@ -21,6 +21,7 @@ struct gn_listing {
     size_t mark_len;          /* 0: the first record has not come */
     size_t looked;            /* of in: no mark begins before */
     uint64_t bytes, records;
+    bool cut; /* of the record that goes on all was said already */
     bool ended;
 };
 
@@ -64,6 +65,12 @@ int gn_listing_head(const char *line, struct gn_listing_head *out, struct gn_err
     if (!gn_far_field(line, "marker", word, sizeof word) ||
         !gn_listing_time(word, strlen(word), &h.marker_ns))
         goto bad;
+    if (gn_far_field(line, "setup", word, sizeof word)) {
+        if (strcmp(word, "-") == 0)
+            h.setup_ns = INT64_MAX;
+        else if (!gn_listing_time(word, strlen(word), &h.setup_ns))
+            goto bad;
+    }
     *out = h;
     return GN_OK;
 bad:
@@ -122,11 +129,12 @@ static bool digits(const char *s, size_t len, unsigned base, uint64_t max, uint6
     return true;
 }
 
-/* rec: what stands between two nonces, without the newline before the second. */
-static int one_record(struct gn_listing *l, const char *rec, size_t len, struct gn_err *err)
+/* rec: what stands between two nonces, without the newline before the second; cut: its begin. */
+static int one_record(struct gn_listing *l, const char *rec, size_t len, bool cut,
+                      struct gn_err *err)
 {
     const char *end = rec + len, *f = rec;
-    struct gn_listed e = {0};
+    struct gn_listed e = {.cut = cut};
     uint64_t mode = 0;
     size_t n;
 
@@ -205,6 +213,26 @@ static int goes_on(struct gn_err *err)
     return gn_err_set(err, GN_E_PROTO, "the far side's list goes on after its end");
 }
 
+static int bounded(struct gn_listing *l, const char *rec, size_t len, struct gn_err *err)
+{
+    return one_record(l, rec, len < RECORD_MAX ? len : RECORD_MAX, len > RECORD_MAX, err);
+}
+
+/* The record that is coming is longer than any: said once, then dropped but for its end, in
+ * which the next one may have begun. */
+static int cut_record(struct gn_listing *l, size_t skip, struct gn_err *err)
+{
+    size_t keep = l->mark_len - 1, drop = l->in.len - skip - keep;
+    int rc = l->cut ? GN_OK : one_record(l, l->in.ptr + skip, RECORD_MAX, true, err);
+
+    l->cut = true;
+    memmove(l->in.ptr + skip, l->in.ptr + skip + drop, keep);
+    l->in.len -= drop;
+    l->in.ptr[l->in.len] = 0;
+    l->looked = skip;
+    return rc;
+}
+
 /* All whole records that are there. */
 static int take(struct gn_listing *l, struct gn_err *err)
 {
@@ -217,8 +245,9 @@ static int take(struct gn_listing *l, struct gn_err *err)
 
         if (at < head)
             return bad_record(err, "nothing in it");
-        if (!(at - head == 1 && l->in.ptr[head] == 'k')) /* still here */
-            rc = one_record(l, l->in.ptr + head, at - head, err);
+        if (!l->cut && !(at - head == 1 && l->in.ptr[head] == 'k')) /* still here */
+            rc = bounded(l, l->in.ptr + head, at - head, err);
+        l->cut = false;
         from = at + 1;
         l->looked = from;
     }
@@ -226,13 +255,13 @@ static int take(struct gn_listing *l, struct gn_err *err)
         return rc;
     gn_buf_drop(&l->in, from);
     l->looked = l->looked > from ? l->looked - from : 0;
-    if (l->in.len >= skip + 4 && memcmp(l->in.ptr + skip, "end\n", 4) == 0) {
+    if (!l->cut && l->in.len >= skip + 4 && memcmp(l->in.ptr + skip, "end\n", 4) == 0) {
         if (l->in.len > skip + 4)
             rc = goes_on(err);
         l->ended = true;
         gn_buf_reset(&l->in);
-    } else if (l->in.len > RECORD_MAX) {
-        rc = bad_record(err, "no end");
+    } else if (l->in.len > skip + RECORD_MAX + l->mark_len) {
+        rc = cut_record(l, skip, err);
     }
     return rc;
 }

@@ -14,12 +14,14 @@
 #include "gnrrun/buf.h"
 #include "gnrrun/err.h"
 
-#define GN_LISTING_NAMES ((size_t)2000000) /* more records than this are refused */
+#define GN_LISTING_NAMES ((size_t)16000000) /* more records than this are refused */
+#define GN_LISTING_PATH  ((size_t)16 << 10) /* a longer path is cut */
 
 /* What the line before the records says. */
 struct gn_listing_head {
     int64_t clock_s;   /* far clock, 0: unknown */
     int64_t marker_ns; /* ctime of the marker: what is older came with the run */
+    int64_t setup_ns;  /* end of the setup, 0: none was, INT64_MAX: it has not come to its end */
     bool fine;         /* times have parts of a second */
 };
 GN_MUST int gn_listing_head(const char *line, struct gn_listing_head *out, struct gn_err *err);
@@ -31,6 +33,7 @@ struct gn_listed {
     const char *path; /* below work/, without "./"; len bytes, no NUL; until the callback returns */
     size_t len;
     char type; /* f d l o */
+    bool cut;  /* the path goes on: no file here can have it */
     uint16_t mode;
     uint64_t size;
     int64_t mtime_ns, ctime_ns;

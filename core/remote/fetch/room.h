@@ -85,6 +85,13 @@ bool gn_select_wanted(const struct gn_strs *patterns, const char *path, bool is_
 /* path is one of these, or below one. */
 bool gn_select_below(const struct gn_strs *paths, const char *path);
 
+/* --- results.c: is it one, by all that the list says? -------------------------------------- */
+
+/* f->cand: sorted, each once. */
+GN_MUST int gn_results_list(struct gn_fetch *f, struct gn_err *err);
+
+void gn_cand_clear(struct gn_cand *c);
+
 /* --- place.c: where it goes here, and putting it there ------------------------------------- */
 
 void gn_place_free(struct gn_place *p);

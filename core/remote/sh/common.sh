@@ -12,7 +12,7 @@ export LC_ALL
 unset CDPATH TAR_OPTIONS GREP_OPTIONS POSIXLY_CORRECT
 nl='
 '
-ticker='' cleanup=''
+ticker='' tick=k cleanup=''
 
 # --- words for the other end ---
 
@@ -36,14 +36,14 @@ fail() {
     esac
 }
 
-# tick_start [FOLDER]: "k" every 5 s, so that the other end knows that we work.
+# tick_start [FOLDER]: "k" (or $tick) every 5 s, so that the other end knows that we work.
 # FOLDER is kept young, or somebody may take it for a leftover.
 tick_start() {
     (
         while sleep 5 >/dev/null 2>&1; do
             kill -0 $$ 2>/dev/null || exit
             [ -z "${1:-}" ] || touch "$1" 2>/dev/null
-            printf 'k\n' || exit
+            printf '%s\n' "$tick" || exit
         done
     ) </dev/null &
     ticker=$!
@@ -189,12 +189,20 @@ find_root() {
     v1=$root/v1
 }
 
+# no_root TEXT OUTPUT: a home that is not there is as good as one that cannot be written.
+no_root() {
+    case $2 in
+    *'o such file'* | *'ot a directory'*) die readonly "$1: $2" ;;
+    esac
+    fail "$1" "$2"
+}
+
 # make_root: and nobody else may look into it.
 make_root() {
     find_root
     for f in "$root" "$v1" "$v1/tmp" "$v1/runs" "$v1/snap" "$v1/data" "$v1/env"; do
         [ -d "$f" ] && continue
-        e=$(mkdir -p -- "$f" 2>&1) || [ -d "$f" ] || fail "cannot make $f" "$e"
+        e=$(mkdir -p -- "$f" 2>&1) || [ -d "$f" ] || no_root "cannot make $f" "$e"
     done
     e=$( (: >"$v1/tmp/w.$$") 2>&1) || fail "cannot write in $root" "$e"
     rm -f "$v1/tmp/w.$$"

@@ -36,8 +36,9 @@ archive() {
     done
     # 1: a file grew meanwhile; the other end looks at the hashes anyway
     [ $# != 0 ] || return 0
-    # GNU tar takes a backslash in a name for an escape, others do not know the option
-    if [ "$gnu_tar" = 1 ]; then set -- --no-unquote "$@"; fi
+    # GNU tar takes a backslash in a name for an escape; a file with several names is sent
+    # under each of them; others do not know these options
+    if [ "$gnu_tar" = 1 ]; then set -- --no-unquote --hard-dereference "$@"; fi
     tar -cf - "$@" 2>/dev/null
 }
 

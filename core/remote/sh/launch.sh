@@ -112,11 +112,14 @@ start_run() {
             in_session sh "$run/sup" run "$run"
         ) </dev/null 2>&1 &
     )
-    case $e in
-    '') ;;
-    nospace\ * | notfound\ * | sys\ *) die "${e%% *}" "${e#* }" ;;
-    *) die sys "the supervisor says: $e" ;;
+    # a shell that does not know the user's locale says so, before anything of ours
+    case ${e##*"$nl"} in
+    nospace\ * | notfound\ * | sys\ *)
+        e=${e##*"$nl"}
+        die "${e%% *}" "${e#* }"
+        ;;
     esac
+    [ -z "$e" ] || [ -d "$run/lock" ] || die sys "the supervisor says: $e"
 }
 
 # tidy: what nobody finished in a day goes, and snapshots long unused.

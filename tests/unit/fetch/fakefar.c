@@ -95,7 +95,11 @@ static void op_list(struct fake_stream *s)
     struct fake_far *f = s->far;
 
     f->lists++;
-    gn_buf_adds(&s->out, "list clock=9000 fmt=ns hash=sha256sum marker=2000\n");
+    gn_buf_addf(&s->out, "list clock=9000 fmt=%s hash=sha256sum marker=2000",
+                f->whole ? "s" : "ns");
+    if (f->setup)
+        gn_buf_addf(&s->out, " setup=%s", f->setup);
+    gn_buf_addc(&s->out, '\n');
     gn_buf_addf(&s->out, "%s d 755 4096 1 1 .\n", s->nonce);
     for (size_t i = 0; i < f->n; i++) {
         const struct fake_file *x = &f->file[i];

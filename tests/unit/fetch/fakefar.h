@@ -33,6 +33,8 @@ struct fake_far {
     struct gn_transport base;
     struct fake_file *file;
     size_t n;
+    const char *setup;        /* end of the setup in the list, or NULL */
+    bool whole;               /* times are said to be whole seconds */
     bool cksum;               /* knows no SHA-256 */
     int64_t cut_after;        /* bytes until the line is cut; -1: never */
     bool cut_softly;          /* as an end without a status, not as an error */

@@ -235,6 +235,70 @@ static void without_a_manifest_all_is_a_result(void **state)
     check(x, "old", "a");
 }
 
+static int fetch_after(struct fix *x, struct fake_file *file, size_t n, const char *setup)
+{
+    fake_far_init(&x->far, file, n);
+    x->far.setup = setup;
+    x->far.whole = !strchr(setup, '.');
+    gn_buf_reset(&x->said);
+    return gn_fetch(&x->ctx, &x->far.base, &x->store, &x->opts, &x->rep, &x->err);
+}
+
+static void what_the_setup_made_stays_there(void **state)
+{
+    struct fake_file files[] = {
+        {.path = "lock", .text = "by setup", .ctime = "2100"},
+        {.path = "notes", .text = "by program", .ctime = "2300"},
+        {.path = "old.txt", .text = "moved", .ctime = "1000"},
+        {.path = "build", .type = 'd', .ctime = "2300"},
+        {.path = "build/lib", .type = 'd', .ctime = "2300"},
+        {.path = "build/lib/x.so", .text = "x", .ctime = "2199.999999999"},
+        {.path = "build/log", .type = 'd', .ctime = "2300"},
+        {.path = "egg", .type = 'd', .ctime = "2100"},
+        {.path = "egg/top", .text = "t", .ctime = "2100"},
+        {.path = "ln", .text = "egg", .type = 'l', .ctime = "2100"},
+        {.path = "touched", .text = "made by setup, changed since", .ctime = "2200.0"},
+    };
+    struct fix *x = *state;
+    size_t n = sizeof files / sizeof *files;
+
+    ship(x, "lock", "shipped");
+    ship(x, "notes", "shipped");
+    tree_put(x->dir, "lock", "shipped");
+    tree_put(x->dir, "notes", "shipped");
+    ok(x, fetch_after(x, files, n, "2200.0"));
+    check(x, "lock", "shipped");
+    check(x, "notes", "by program");
+    check(x, "old.txt", "moved");
+    check(x, "touched", "made by setup, changed since");
+    assert_false(tree_has(x->dir, "build/lib"));
+    assert_false(tree_has(x->dir, "egg"));
+    assert_true(tree_has(x->dir, "build/log"));
+    assert_int_equal(tree_count(x->dir), 4);
+    assert_int_equal(x->rep.files, 3);
+    /* in whole seconds: that of the mark is the program's */
+    files[5].ctime = "2200";
+    ok(x, fetch_after(x, files, n, "2200"));
+    check(x, "build/lib/x.so", "x");
+    assert_int_equal(x->rep.files, 1);
+}
+
+static void a_setup_that_goes_on_or_failed_has_no_results(void **state)
+{
+    struct fake_file files[] = {{.path = "half", .text = "h"}, {.path = "out", .type = 'd'}};
+    struct fix *x = *state;
+
+    ok(x, fetch_after(x, files, 2, "-"));
+    assert_int_equal(tree_count(x->dir), 0);
+    assert_false(tree_has(x->dir, "out"));
+    x->opts.shipped = NULL;
+    ok(x, fetch_after(x, files, 2, "-"));
+    assert_int_equal(tree_count(x->dir), 0);
+    ok(x, fetch_after(x, files, 2, "0"));
+    assert_int_equal(tree_count(x->dir), 1);
+    assert_int_equal(fetch_after(x, files, 2, "soon"), GN_E_PROTO);
+}
+
 /* --- where it goes ------------------------------------------------------------------------- */
 
 static void a_second_fetch_brings_nothing(void **state)
@@ -400,6 +464,26 @@ static void odd_names_in_the_list_are_refused(void **state)
     ok(x, FETCH(x, files));
     assert_int_equal(tree_count(x->dir), 1);
     assert_int_equal(x->rep.refused, 6);
+}
+
+static void an_endless_path_is_refused_alone(void **state)
+{
+    size_t len = 200 << 10;
+    char *name = gn_calloc(1, len + 1);
+    struct fake_file files[] = {{.path = "a", .text = "a"},
+                                {.path = name, .text = "evil", .ctime = "2600"},
+                                {.path = "b", .text = "b"}};
+    struct fix *x = *state;
+
+    for (size_t i = 0, cut = len; i < 3; i++, cut = i == 1 ? 20 << 10 : 6000) {
+        memset(name, 'n', cut);
+        name[cut] = 0;
+        ok(x, FETCH(x, files));
+        assert_int_equal(x->rep.refused, 1);
+        assert_int_equal(tree_count(x->dir), 2);
+        said(x, "its path is too long");
+    }
+    free(name);
 }
 
 static void warnings_are_safe_and_few(void **state)
@@ -712,6 +796,9 @@ int main(void)
         T(what_the_run_made_or_changed_comes_home),
         T(patterns_choose),
         T(without_a_manifest_all_is_a_result),
+        T(what_the_setup_made_stays_there),
+        T(a_setup_that_goes_on_or_failed_has_no_results),
+        T(an_endless_path_is_refused_alone),
         T(a_second_fetch_brings_nothing),
         T(a_later_fetch_replaces_its_own),
         T(what_was_changed_here_is_left_alone),

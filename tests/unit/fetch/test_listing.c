@@ -23,7 +23,7 @@ static int collect(const struct gn_listed *e, void *arg, struct gn_err *err)
     gn_buf_addf(out, "%c %o %llu %lld %lld [", e->type, (unsigned)e->mode,
                 (unsigned long long)e->size, (long long)e->mtime_ns, (long long)e->ctime_ns);
     gn_buf_add(out, e->path, e->len);
-    gn_buf_adds(out, "]\n");
+    gn_buf_adds(out, e->cut ? "] CUT\n" : "]\n");
     return GN_OK;
 }
 
@@ -121,18 +121,38 @@ static void a_nul_in_a_name_is_refused(void **state)
     gn_buf_clear(&out);
 }
 
-static void an_endless_name_is_refused(void **state)
+/* Around the longest path and far beyond it: the same records however they come, and the next. */
+static void an_endless_name_is_cut(void **state)
 {
-    struct gn_buf text = GN_BUF_INIT(1 << 20), out = GN_BUF_INIT(1 << 20);
+    size_t max = GN_LISTING_PATH;
+    const size_t lens[] = {max - 1,   max + 200, max + 230, max + 240, max + 241,
+                           max + 242, max + 243, max + 290, 100000};
 
     (void)state;
-    gn_buf_adds(&text, N " f 644 1 1 1 ./");
-    for (int i = 0; i < 100000; i++)
-        gn_buf_addc(&text, i % 100 ? 'a' : '\n');
-    assert_int_equal(run(text.ptr, text.len, 1000, &out), GN_E_PROTO);
-    assert_int_equal(run(text.ptr, text.len, 100000, &out), GN_E_PROTO);
-    gn_buf_clear(&text);
-    gn_buf_clear(&out);
+    for (size_t t = 0; t < sizeof lens / sizeof *lens; t++) {
+        struct gn_buf text = GN_BUF_INIT(1 << 20), first = GN_BUF_INIT(1 << 20);
+
+        gn_buf_adds(&text, N " f 644 1 1 1 ./");
+        for (size_t i = 0; i < lens[t]; i++)
+            gn_buf_addc(&text, i % 100 ? 'a' : '\n');
+        gn_buf_adds(&text, "\n" N " f 644 2 2 2 ./b\n");
+        assert_int_equal(run(text.ptr, text.len, 1000, &first), GN_E_NET);
+        gn_buf_reset(&first);
+        gn_buf_adds(&text, N " end\n");
+        assert_int_equal(run(text.ptr, text.len, text.len, &first), GN_OK);
+        assert_non_null(strstr(first.ptr, "f 644 2 2000000000 2000000000 [b]\n"));
+        assert_int_equal(strstr(first.ptr, "CUT") != NULL,
+                         lens[t] > max + 256 - strlen("f 644 1 1 1 ./"));
+        for (size_t step = 1; step < 40000; step = step * 3 + 1) {
+            struct gn_buf out = GN_BUF_INIT(1 << 20);
+
+            assert_int_equal(run(text.ptr, text.len, step, &out), GN_OK);
+            assert_string_equal(out.ptr, first.ptr);
+            gn_buf_clear(&out);
+        }
+        gn_buf_clear(&text);
+        gn_buf_clear(&first);
+    }
 }
 
 static void times_are_read_to_the_nanosecond(void **state)
@@ -173,6 +193,12 @@ static void the_first_line_is_read_strictly(void **state)
     assert_int_equal(gn_listing_head("list clock=17 fmt=ns hash=sha256sum marker=16.25", &h, &err),
                      0);
     assert_true(h.fine && h.clock_s == 17 && h.marker_ns == INT64_C(16250000000));
+    assert_int_equal(h.setup_ns, 0);
+    assert_int_equal(gn_listing_head("list fmt=s marker=1 setup=2.5", &h, &err), 0);
+    assert_true(h.setup_ns == INT64_C(2500000000));
+    assert_int_equal(gn_listing_head("list fmt=s marker=1 setup=-", &h, &err), 0);
+    assert_true(h.setup_ns == INT64_MAX);
+    assert_int_equal(gn_listing_head("list fmt=s marker=1 setup=x", &h, &err), GN_E_PROTO);
     assert_int_equal(gn_listing_head("list clock=17 fmt=us marker=16", &h, &err), GN_E_PROTO);
     assert_int_equal(gn_listing_head("list clock=17 fmt=s marker=", &h, &err), GN_E_PROTO);
     assert_int_equal(gn_listing_head("list clock=17 fmt=s", &h, &err), GN_E_PROTO);
@@ -186,7 +212,7 @@ int main(void)
         cmocka_unit_test(an_empty_list_is_one),
         cmocka_unit_test(what_is_no_record_is_refused),
         cmocka_unit_test(a_nul_in_a_name_is_refused),
-        cmocka_unit_test(an_endless_name_is_refused),
+        cmocka_unit_test(an_endless_name_is_cut),
         cmocka_unit_test(times_are_read_to_the_nanosecond),
         cmocka_unit_test(the_first_line_is_read_strictly),
     };
