@@ -45,6 +45,15 @@ static void take_needs(const struct gn_args *a, const struct gn_needs *file, str
     out->gpu_type = gn_strdup(type ? type : file->gpu_type);
 }
 
+/* What is asked for and not looked after is said, not swallowed. */
+static void say_unchecked(const struct gn_cli *c, const struct gn_needs *n)
+{
+    if (n->gpus || n->cpus || n->nodes || n->memory_bytes || n->gpu_mem_bytes || n->gpu_type)
+        gn_event_text(c->ctx, GN_EV_NOTE,
+                      "GPUs, processors, memory and nodes are noted; this version does not check "
+                      "that the target has them");
+}
+
 static int take_words(struct gn_cli *c, const struct gn_project *project, struct gn_spec *spec,
                       struct gn_err *err)
 {
@@ -85,6 +94,7 @@ static int take_spec(struct gn_cli *c, const struct gn_project *project, struct 
     spec->no_fetch = gn_args_has(a, "no-fetch");
     spec->sync_s = gn_args_num(a, "sync", 0);
     take_needs(a, &project->needs, &spec->needs);
+    say_unchecked(c, &spec->needs);
     gn_cli_skip_own_output(project->root, &spec->ignore);
     return take_words(c, project, spec, err);
 }

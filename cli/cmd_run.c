@@ -1,4 +1,31 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "cli/runs.h"
+#include "gnrrun/fs.h"
+
+/* Neither a file here nor a command of this machine: most likely a slip. */
+static int find_command(const struct gn_ctx *ctx, const char *name, struct gn_err *err)
+{
+    const char *path = ctx->env(ctx, "PATH");
+    bool found = strchr(name, '/') != NULL || !path;
+
+    while (!found && path && *path) {
+        size_t n = strcspn(path, ":");
+        char *dir = gn_strndup(path, n), *file = gn_path_join(dir, name);
+
+        found = gn_fs_is_file(file) && access(file, X_OK) == 0;
+        free(file);
+        free(dir);
+        path += n + (path[n] == ':');
+    }
+    if (found)
+        return GN_OK;
+    gn_err_set(err, GN_E_USAGE, "'%s' is no file here and no command", name);
+    return gn_err_hint(err,
+                       "gnrrun PROGRAM [ARGS...] runs a program; gnrrun --help lists commands");
+}
 
 static int start(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
 {
@@ -15,7 +42,11 @@ static int start(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
     rc = gn_program_resolve(&there, &a->config.project, &a->spec.words, &program, err);
     if (rc)
         return rc;
+    if (program.kind == GN_PROG_COMMAND && a->target.type == GN_TARGET_LOCAL)
+        rc = find_command(c->ctx, program.words.v[0], err);
     gn_program_clear(&program);
+    if (rc)
+        return rc;
     rc = gn_cli_engine(c, &e, err);
     if (rc)
         return rc;
@@ -25,7 +56,6 @@ static int start(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
             until = GN_UNTIL_STARTED;
         else if (a->spec.no_fetch)
             until = GN_UNTIL_OVER;
-        gn_event_text(c->ctx, GN_EV_STEP, "%s on '%s': %s", run.name, run.target, run.command);
         rc = gn_cli_drive(c, &e, &run, until, err);
         gn_run_clear(&run);
     }

@@ -187,7 +187,7 @@ static int connect_target(struct gn_cli *c, struct gn_engine *e, struct gn_err *
     if (target.type == GN_TARGET_LOCAL)
         rc = here(c, NULL, 1, err);
     else
-        rc = gn_transport_open(c->ctx, &target, &e->ssh, &t, err);
+        rc = e->connect(c->ctx, &target, &e->ssh, &t, err);
     if (!rc && t)
         rc = over_transport(c, t, NULL, 1, err);
     gn_transport_close(t);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gnrrun/fs.h"
+#include "gnrrun/provider.h"
 
 #define SECOND_PRESS_MS 2000
 
@@ -12,6 +13,7 @@ int gn_cli_engine(struct gn_cli *c, struct gn_engine *e, struct gn_err *err)
     *e = (struct gn_engine){
         .ctx = c->ctx,
         .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")},
+        .connect = gn_provider_connect,
     };
     return gn_store_open(c->ctx, &e->store, err);
 }

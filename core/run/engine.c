@@ -161,8 +161,8 @@ static int refresh_target(struct gn_engine *e, struct gn_run *const *runs, size_
         if (!rc)
             rc = gn_far_parse_status(line, &st, err);
         road.run = runs[i];
-        /* a run whose launch is under way elsewhere may not be there yet; its end needs its log first */
-        if (!rc && st.state != GN_FAR_NONE)
+        /* a run whose launch is under way may not be there yet */
+        if (!rc && (st.state != GN_FAR_NONE || runs[i]->state >= GN_RUNNING))
             rc = gn_road_note_status(&road, &st, err);
     }
     gn_far_close(far);
@@ -316,7 +316,7 @@ int gn_engine_connect(struct gn_engine *e, const struct gn_run *run, struct gn_t
     gn_config_clear(&config);
     if (rc)
         return rc;
-    rc = gn_transport_open(e->ctx, target, &e->ssh, out, err);
+    rc = e->connect(e->ctx, target, &e->ssh, out, err);
     if (rc)
         gn_target_clear(target);
     return rc;
@@ -329,7 +329,7 @@ int gn_engine_probe(struct gn_engine *e, const struct gn_target *target, struct 
                                 {NULL, NULL}};
     struct gn_transport *t = NULL;
     struct gn_far *far = NULL;
-    int rc = gn_transport_open(e->ctx, target, &e->ssh, &t, err);
+    int rc = e->connect(e->ctx, target, &e->ssh, &t, err);
 
     if (!rc)
         rc = gn_far_open(t, "probe", args, &far, e->ctx, err);

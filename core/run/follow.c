@@ -30,8 +30,11 @@ struct follower {
     int64_t saved_at; /* ms */
     int64_t sync_at;  /* ms; 0: no fetching meanwhile */
     bool ended;       /* the far side said so, and all was sent */
-    bool forward;     /* wait for what is still to come */
-    int64_t enough;   /* otherwise: the size the log had when we came; -1: not told yet */
+    bool reached;     /* this line got as far as to our program over there */
+    bool over;        /* the status in `last` says so, but more may come */
+    struct gn_far_status last;
+    bool forward;   /* wait for what is still to come */
+    int64_t enough; /* otherwise: the size the log had when we came; -1: not told yet */
     char client[17];
     char buf[CHUNK];
 };
@@ -172,6 +175,26 @@ static int sync_results(struct follower *f, struct gn_err *err)
     return GN_OK;
 }
 
+/*
+ * "Over" may be told before the rest of the log is sent: it counts only now, when all of it
+ * is here, on disk.
+ */
+static int finish(struct follower *f, struct gn_err *err)
+{
+    int rc;
+
+    if (!f->over)
+        return gn_err_set(err, GN_E_PROTO, "the far side ended before the run did");
+    rc = save_shown(f, true, err);
+    if (rc)
+        return rc;
+    if (fdatasync(f->fd) < 0)
+        return gn_err_sys(err, errno, "cannot write the log of '%s' here", f->road->run->name);
+    f->ended = true;
+    f->road->run->log_bytes = f->have;
+    return gn_road_note_status(f->road, &f->last, err);
+}
+
 static int one_line(struct follower *f, const char *line, struct gn_err *err)
 {
     struct gn_far_status st;
@@ -181,23 +204,16 @@ static int one_line(struct follower *f, const char *line, struct gn_err *err)
         return GN_OK;
     if (strncmp(line, "d ", 2) == 0)
         return take_data(f, line, err);
-    if (strcmp(line, "end") == 0) {
-        f->ended = true;
-        return GN_OK;
-    }
+    if (strcmp(line, "end") == 0)
+        return finish(f, err);
     rc = gn_far_parse_status(line, &st, err);
     if (rc)
         return rc;
-    /* The last status says "over"; until the log has been read to its end the row must not. */
-    if (st.state == GN_FAR_ENDED || st.state == GN_FAR_LOST || st.state == GN_FAR_NONE) {
-        rc = save_shown(f, true, err);
-        if (!rc && fdatasync(f->fd) < 0)
-            rc = gn_err_sys(err, errno, "cannot write the log of '%s' here", f->road->run->name);
-        f->road->run->log_bytes = f->have;
-    } else if (!f->forward && f->enough < 0) {
+    if (!f->forward && f->enough < 0)
         f->enough = st.log_bytes > 0 ? st.log_bytes : 0;
-    }
-    return rc ? rc : gn_road_note_status(f->road, &st, err);
+    f->over = st.state == GN_FAR_ENDED || st.state == GN_FAR_LOST || st.state == GN_FAR_NONE;
+    f->last = st;
+    return f->over ? GN_OK : gn_road_note_status(f->road, &st, err);
 }
 
 /* Over one line, until it breaks or all is told. */
@@ -214,6 +230,7 @@ static int follow_line(struct follower *f, struct gn_err *err)
 
     snprintf(offset, sizeof offset, "%" PRId64, f->have);
     rc = gn_far_open(f->road->line, "follow", args, &f->far, ctx, err);
+    f->reached = rc == GN_OK;
     while (!rc && !f->ended) {
         const char *line = NULL;
 
@@ -255,6 +272,8 @@ static int follow_all(struct follower *f, struct gn_err *err)
         gn_road_hang_up(f->road);
         if (f->have > had)
             broken = 0;
+        else if (f->reached && broken > 1)
+            broken = 1; /* it is there, only the line is bad */
         if (broken == 0 || broken == 4)
             gn_event_text(ctx, GN_EV_NOTE, "%s; the run goes on, trying again", err->msg);
         gn_err_clear(err);

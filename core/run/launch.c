@@ -408,11 +408,16 @@ static int write_plan(struct gn_road *road, const struct gn_preview *view, struc
     run->ship_files = (int64_t)view->tree->n;
     run->ship_bytes = (int64_t)view->tree->bytes;
     if (!*run->workdir) {
+        char *root = gn_strdup(gn_road_root(road)); /* which reads run->workdir */
+
         free(run->workdir);
-        run->workdir = gn_strdup(gn_road_root(road));
+        run->workdir = root;
     }
-    if (run->state == GN_CREATED)
+    if (run->state == GN_CREATED) {
+        gn_event_text(road->e->ctx, GN_EV_STEP, "%s on '%s': %s", run->name, run->target,
+                      run->command);
         return gn_road_set_state(road, GN_SHIPPING, err);
+    }
     return gn_store_update(road->e->store, run, true, err);
 }
 

@@ -50,7 +50,7 @@ int gn_road_connect(struct gn_road *road, struct gn_err *err)
     /* Once logged in, a person's answer is not asked for again by a machine. */
     if (road->connected_once)
         opts.nobody_there = true;
-    rc = gn_transport_open(road->e->ctx, &road->target, &opts, &road->line, err);
+    rc = road->e->connect(road->e->ctx, &road->target, &opts, &road->line, err);
     if (!rc)
         road->connected_once = true;
     return rc;
@@ -70,7 +70,8 @@ bool gn_is_line_error(int rc)
 int gn_road_wait(struct gn_road *road, unsigned n, struct gn_err *err)
 {
     const struct gn_ctx *ctx = road->e->ctx;
-    int64_t ms = n < 5 ? (int64_t)1000 << n : 30000;
+    /* a line that breaks once is soon there again; one that stays away is left in peace */
+    int64_t ms = n == 0 ? 200 : n < 6 ? (int64_t)250 << n : n < 12 ? 8000 : 30000;
 
     /* many laptops lose one server at the same instant */
     ms += ctx->mono_ms(ctx) % (ms / 4 + 1);

@@ -30,7 +30,7 @@ void gn_road_close(struct gn_road *road);
 GN_MUST int gn_road_connect(struct gn_road *road, struct gn_err *err);
 void gn_road_hang_up(struct gn_road *road);
 
-/* Wait before trial number n (from 0) of a broken line: 1 s, 2 s, ... 30 s, with jitter. */
+/* Wait before trial number n (from 0) of a broken line: 0.2 s, 0.5 s, 1 s, ... 30 s, with jitter. */
 GN_MUST int gn_road_wait(struct gn_road *road, unsigned n, struct gn_err *err);
 
 /* A broken line, as opposed to a refusal. */

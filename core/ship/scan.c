@@ -67,8 +67,8 @@ static int refuse_secrets(const struct scan *s, struct gn_err *err)
         snprintf(more, sizeof more, " (and %zu more)", s->n_secrets - 1);
     gn_shown(s->secret_at, shown);
     gn_err_set(err, GN_E_CONFIG, "'%s' looks like %s%s: nothing was sent", shown, s->secret, more);
-    return gn_err_hint(err, "add '%s' to .gnrrunignore, or to `allow:` if it shall be shipped",
-                       shown);
+    return gn_err_hint(err, "add '%s' to .gnrrunignore, or pass --allow %s if it shall be shipped",
+                       shown, shown);
 }
 
 /* The bytes below prefix (len bytes), and the part of it that is largest. */

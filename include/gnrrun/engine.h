@@ -20,6 +20,9 @@ struct gn_engine {
     const struct gn_ctx *ctx;
     struct gn_store *store;
     struct gn_ssh_opts ssh;
+    /* How a target is reached: gn_provider_connect(), handed in so that core knows no provider. */
+    int (*connect)(const struct gn_ctx *ctx, const struct gn_target *t,
+                   const struct gn_ssh_opts *opts, struct gn_transport **out, struct gn_err *err);
 };
 
 /* All that was asked for with `run`; kept with the run, so that it can be launched again. */

@@ -68,7 +68,7 @@ class Killed(Case):
             if q.code == 100 and "no run" in q.err and n == 1:
                 continue
             starts = os.path.join(w.dir, "starts")
-            count = len(open(starts).read().split()) if os.path.exists(starts) else 0
+            count = len(w.text("starts").split()) if os.path.exists(starts) else 0
             run = w.show()["run"]
             if count == 0 and q.code == 3:
                 # killed before its row was there: attach spoke of the run before it

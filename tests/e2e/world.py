@@ -65,6 +65,11 @@ class World:
         with open(os.path.join(self.project, name), "rb") as f:
             return f.read()
 
+    def text(self, name):
+        """A file beside the project."""
+        with open(os.path.join(self.dir, name), errors="replace") as f:
+            return f.read()
+
     def exists(self, name):
         return os.path.lexists(os.path.join(self.project, name))
 

@@ -15,7 +15,7 @@ owner 'jansson\.h' 'core/base/json\.c'
 owner 'yaml\.h' 'core/config/yaml\.c'
 owner 'sqlite3\.h' 'core/state/db\.c'
 owner 'archive' 'core/ship/archive\.c'
-owner 'zstd\.h' 'core/ship/archive\.c'
+owner 'zstd\.h' 'core/ship/tar\.c'
 
 # core and providers know nothing of the command line; include/ only of itself
 found=$(grep -rnE '#include "(cli|opt|ui|cmd)[/.]' core providers include)

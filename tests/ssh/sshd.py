@@ -291,6 +291,7 @@ class Relay:
                     time.sleep(max(0, due - time.monotonic()))
                 if not data:
                     sink.shutdown(socket.SHUT_WR)
+                    self._forget(pair)
                     return
                 with self.lock:
                     left = self.cut_after - self.carried
@@ -301,12 +302,19 @@ class Relay:
                     self.carried += len(data)
                 sink.sendall(data)
                 if cut:
+                    self._forget(pair)
                     for s in pair:
                         self._reset(s)
                     return
         except OSError:
+            self._forget(pair)
             for s in pair:
                 self._reset(s)
+
+    def _forget(self, pair):
+        with self.lock:
+            if pair in self.pairs:
+                self.pairs.remove(pair)
 
     def cut(self):
         with self.lock:
