@@ -37,6 +37,12 @@ struct gn_fetch_report {
  * whether the setup ran or what it made was put back from an earlier run, and its folders come
  * only with results in them.  Neither does anything of a setup that failed or goes on come.
  *
+ * Refused, with a GN_EV_WARN and counted: what cannot be a name below dest, what is neither a
+ * file nor a folder nor a link, a link that leads out of dest, .ssh, .gnupg, and .git in
+ * every spelling that some file system takes for it (hooks would run by themselves).  gnrrun.yaml
+ * and the ignore files come as others do: like a program that came back changed they are the
+ * user's to look at.
+ *
  * For each result, by what stands at dest/path here:
  *   nothing, or the same bytes         it is put there
  *   as it was shipped with this run, or as this run's earlier fetch left it

@@ -309,5 +309,32 @@ class Results(Case):
         self.assertEqual(sorted(os.listdir(os.path.join(w.project, "many/deep"))), sorted("f%d" % i for i in range(2000)))
 
 
+class Interrupted(Case):
+    relay = True
+
+    def test_ctrl_c_in_the_middle_of_a_large_file(self):
+        w, relay = self.w, self.w.relay
+        w.write("p.py", "import os\nopen('small', 'w').write('s')\nopen('large.bin', 'wb').write(os.urandom(1 << 20) * 40)")
+        self.good(w.gn("p.py", "-t", "ravan", "--no-fetch"))
+        p = w.popen("fetch", "proj-1")
+
+        def part():
+            names = [n for n in os.listdir(w.project) if n.startswith(".gnrrun-part-")]
+            return max([os.path.getsize(os.path.join(w.project, n)) for n in names] or [0])
+        wait_until("a part of it", lambda: part() > 100000 or w.exists("large.bin"))
+        relay.stall = True
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=30)
+        relay.stall = False
+        if w.exists("large.bin"):
+            self.skipTest("it was here before it could be interrupted")
+        self.assertNotEqual(p.returncode, 0, err)
+        self.assertEqual(w.read("small"), b"s")
+        self.assertGreater(part(), 100000, err)
+        self.good(w.gn("fetch", "proj-1"))
+        self.assertEqual(len(w.read("large.bin")), 40 << 20)
+        self.assertEqual(part(), 0)
+
+
 if __name__ == "__main__":
     main()

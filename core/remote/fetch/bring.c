@@ -283,8 +283,11 @@ static int on_end(void *arg, struct gn_err *err)
 static int source(void *arg, void *buf, size_t cap, size_t *n, struct gn_err *err)
 {
     struct batch *b = arg;
-    int rc = gn_far_read(b->far, buf, cap, n, b->f->ctx, err);
+    int rc;
 
+    if (gn_interrupted(b->f->ctx))
+        return gn_err_set(err, GN_E_CANCEL, "interrupted");
+    rc = gn_far_read(b->far, buf, cap, n, b->f->ctx, err);
     if (rc)
         return rc;
     b->ended = *n == 0;

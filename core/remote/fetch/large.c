@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gnrrun/far.h"
@@ -9,7 +10,8 @@
 #include "listing.h"
 #include "room.h"
 
-#define CHUNK ((size_t)64 << 10)
+#define CHUNK                                                                                      \
+    ((size_t)64 << 10) /* as much as this of zeros, where it begins at a multiple, is a hole */
 
 struct large {
     struct gn_fetch *f;
@@ -18,7 +20,8 @@ struct large {
     struct gn_hash *hash;
     struct gn_cksum cksum;
     uint64_t got; /* bytes of it that are here */
-    char *buf;    /* CHUNK */
+    char *buf;    /* CHUNK: what came since the last multiple of it, */
+    size_t fill;  /* so much, and is not written yet */
 };
 
 /* Sum up what is there already, and stand at its end. */
@@ -29,6 +32,7 @@ static int take_up(struct large *l, struct gn_err *err)
     gn_hash_reset(l->hash);
     l->cksum = (struct gn_cksum){0};
     l->got = 0;
+    l->fill = 0;
     if (have > l->c->size)
         return gn_part_restart(&l->part, err);
     while (l->got < have) {
@@ -50,23 +54,62 @@ static int take_up(struct large *l, struct gn_err *err)
     return GN_OK;
 }
 
+static bool all_zero(const char *s, size_t n)
+{
+    return s[0] == 0 && memcmp(s, s + 1, n - 1) == 0;
+}
+
+/* Write what is there, or leave a hole; the file's end is what stands after the last write, so
+ * what a try leaves behind is always a beginning. */
+static int flush(struct large *l, struct gn_err *err)
+{
+    size_t n = l->fill;
+    bool ok;
+
+    l->fill = 0;
+    if (n == CHUNK && all_zero(l->buf, n))
+        ok = lseek(l->part.fd, (off_t)n, SEEK_CUR) >= 0;
+    else
+        ok = !n || gn_fs_write_all(l->part.fd, l->buf, n) >= 0;
+    return ok ? GN_OK : gn_fetch_err_sys(err, errno, "write", l->c->path);
+}
+
+/* No more comes in this try: what did is written, and a hole at the end is part of the file. */
+static int settle(struct large *l, struct gn_err *err)
+{
+    int rc = flush(l, err);
+    off_t end = lseek(l->part.fd, 0, SEEK_CUR);
+    struct stat st;
+
+    if (!rc && (end < 0 || fstat(l->part.fd, &st) < 0 ||
+                (st.st_size < end && ftruncate(l->part.fd, end) < 0)))
+        rc = gn_fetch_err_sys(err, errno, "write", l->c->path);
+    return rc;
+}
+
 /* "d LEN" came: exactly so many bytes. */
 static int take_bytes(struct large *l, struct gn_far *far, uint64_t len, struct gn_err *err)
 {
     while (len) {
-        size_t n, want = len < CHUNK ? (size_t)len : CHUNK;
-        int rc = gn_far_read(far, l->buf, want, &n, l->f->ctx, err);
+        size_t n, room = CHUNK - (size_t)(l->got % CHUNK), want = len < room ? (size_t)len : room;
+        int rc;
 
+        if (gn_interrupted(l->f->ctx)) /* a quick far side never lets us wait */
+            return gn_err_set(err, GN_E_CANCEL, "interrupted");
+        rc = gn_far_read(far, l->buf + l->fill, want, &n, l->f->ctx, err);
         if (rc)
             return rc;
         if (n == 0)
             return gn_err_set(err, GN_E_NET, "the connection ended in the middle of a file");
-        if (gn_fs_write_all(l->part.fd, l->buf, n) < 0)
-            return gn_fetch_err_sys(err, errno, "write", l->c->path);
-        gn_hash_add(l->hash, l->buf, n);
-        gn_cksum_add(&l->cksum, l->buf, n);
+        gn_hash_add(l->hash, l->buf + l->fill, n);
+        gn_cksum_add(&l->cksum, l->buf + l->fill, n);
+        l->fill += n;
         l->got += n;
         len -= n;
+        if (l->got % CHUNK == 0)
+            rc = flush(l, err);
+        if (rc)
+            return rc;
         gn_fetch_progress(l->f, n);
     }
     return GN_OK;
@@ -129,11 +172,14 @@ static int ask(struct large *l, bool *whole, struct gn_err *err)
                                       {"length", length},
                                       {NULL, NULL}};
     struct gn_far *far = NULL;
+    struct gn_err later = GN_ERR_INIT;
     int rc = gn_far_open(f->t, "cat", args, &far, f->ctx, err);
 
     if (!rc)
         rc = read_cat(l, far, whole, err);
     gn_far_close(far);
+    if (settle(l, rc ? &later : err) && !rc)
+        rc = err->code;
     free(path);
     free(offset);
     free(length);

@@ -73,7 +73,9 @@ static char *content(const struct fake_file *x, size_t *len)
 
     *len = file_size(x);
     s = gn_calloc(1, *len + 1);
-    for (size_t i = 0; i < *len; i++)
+    if (x->sparse)
+        memcpy(s + (1 << 20), text, n);
+    for (size_t i = 0; i < *len && !x->sparse; i++)
         s[i] = (char)(text[i % n] + (char)(i / 65536 % 16));
     return s;
 }

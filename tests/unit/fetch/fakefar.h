@@ -14,6 +14,7 @@
 /* One thing over there, and the lies that are told about it. */
 struct fake_file {
     const char *path;
+    bool sparse;               /* zeros, but for text after 1 MiB */
     const char *text;          /* content, or target of a link */
     size_t size;               /* 0: strlen(text); else text is repeated */
     char type;                 /* f d l o; 0: f */

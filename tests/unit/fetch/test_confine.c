@@ -93,15 +93,23 @@ static void foreign_paths_are_refused(void **state)
         "a/.git",
         "a/.GIT/x",
         "a/.Git",
+        ".g\xe2\x80\x8cit/hooks/x",
+        "\xef\xbb\xbf.git",
+        "a/.git. ./x",
+        "GIT~1/hooks",
+        ".git::$INDEX_ALLOCATION/x",
+        ".ssh/authorized_keys",
+        "a/.GnuPG/x",
         "x/../../y",
         "//a",
         ".gnrrun-part-0123",
         "a/.gnrrun-part-x",
         ".GNRRUN-PART-y/z",
     };
-    static const char *const good[] = {"a",     "a/b",        "...",         "..a",
-                                       "a..",   ".gitignore", "-rf",         "a\nb",
-                                       "a b/c", ".github/x",  ".gnrrun-par", "\xff\xfe"};
+    static const char *const good[] = {
+        "a",     "a/b",   "...",       "..a",         "a..",      ".gitignore",       "-rf",
+        "a\nb",  "a b/c", ".github/x", ".gnrrun-par", "\xff\xfe", ".g\xe2\x80\x9cit", "git",
+        ".sshx", "a:b",   "git~2",     ".git\xe2"};
     char *lengthy = gn_calloc(1, 5000);
 
     (void)state;

@@ -6,9 +6,13 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +27,8 @@ struct fix {
     char *base, *dir, *out;
     struct gn_ctx ctx;
     struct gn_buf said; /* warnings */
+    volatile sig_atomic_t presses;
+    uint64_t press_after; /* bytes of progress; 0: never */
     struct gn_store store;
     struct fake_far far;
     struct gn_run run;
@@ -42,6 +48,8 @@ static void event(const struct gn_ctx *ctx, const struct gn_event *ev)
         gn_buf_adds(&x->said, ev->text);
         gn_buf_addc(&x->said, '\n');
     }
+    if (ev->kind == GN_EV_PROGRESS && x->press_after && ev->done >= x->press_after)
+        x->presses = 1;
     if (ev->kind == GN_EV_PROGRESS)
         assert_true(ev->done <= ev->total);
 }
@@ -788,6 +796,107 @@ static void cat_may_send_no_more_than_it_said(void **state)
     assert_false(tree_has(x->dir, "big"));
 }
 
+/* Zeros, an island, zeros to the end; cut in a hole, then whole: the same bytes, few blocks. */
+static void holes_stay_holes(void **state)
+{
+    struct fake_file files[] = {{.path = "d/big", .text = "island", .size = LARGE, .sparse = true}};
+    struct fix *x = *state;
+    char *path = gn_path_join(x->dir, "d/big"), *have;
+    struct stat st;
+
+    fake_far_init(&x->far, files, 1);
+    x->far.cut_after = 3000000;
+    assert_int_equal(gn_fetch(&x->ctx, &x->far.base, &x->store, &x->opts, &x->rep, &x->err),
+                     GN_E_NET);
+    ok(x, FETCH(x, files));
+    assert_int_equal(x->far.cats, 1);
+    assert_true(x->far.cat_offset > 2900000);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, LARGE);
+    assert_true(st.st_blocks < 2048);
+    have = tree_get(x->dir, "d/big");
+    assert_memory_equal(have + (1 << 20), "island", 6);
+    memset(have + (1 << 20), 0, 6);
+    assert_true(have[0] == 0 && memcmp(have, have + 1, LARGE - 1) == 0);
+    assert_int_equal(tree_count(x->dir), 1);
+    free(have);
+    free(path);
+}
+
+static void an_interrupt_leaves_whole_files_and_a_beginning(void **state)
+{
+    struct fake_file files[] = {{.path = "d/a", .text = "small"},
+                                {.path = "d/big", .text = "0123456", .size = LARGE}};
+    struct fix *x = *state;
+
+    x->ctx.interrupts = &x->presses;
+    x->press_after = 2000000;
+    assert_int_equal(FETCH(x, files), GN_E_CANCEL);
+    check(x, "d/a", "small");
+    assert_false(tree_has(x->dir, "d/big"));
+    x->presses = 0;
+    x->press_after = 0;
+    ok(x, FETCH(x, files));
+    assert_int_equal(x->rep.same, 1);
+    assert_true(x->far.cat_offset >= 1900000);
+    check_large(x, "d/big", &files[1]);
+    assert_int_equal(tree_count(x->dir), 2);
+}
+
+/* A file may be no longer than this: the end of a write as on a full disk, and no root needed. */
+static void no_room_leaves_whole_files_and_a_beginning(void **state)
+{
+    struct fake_file files[] = {{.path = "d/a", .text = "small"},
+                                {.path = "d/big", .text = "0123456", .size = LARGE}};
+    struct fix *x = *state;
+    struct rlimit was, less;
+    int rc;
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    less = was;
+    less.rlim_cur = 3000000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &less), 0);
+    rc = FETCH(x, files);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_int_not_equal(rc, GN_OK);
+    assert_int_equal(x->err.sys_errno, EFBIG);
+    check(x, "d/a", "small");
+    assert_false(tree_has(x->dir, "d/big"));
+    ok(x, FETCH(x, files));
+    assert_int_equal(x->rep.same, 1);
+    assert_int_equal(x->far.cat_offset, 3000000);
+    check_large(x, "d/big", &files[1]);
+    assert_int_equal(tree_count(x->dir), 2);
+}
+
+static void a_full_disk_leaves_whole_files_and_a_beginning(void **state)
+{
+    struct fake_file files[] = {{.path = "d/a", .text = "small"},
+                                {.path = "d/big", .text = "0123456", .size = LARGE}};
+    struct fix *x = *state;
+    int rc, rc2;
+
+    tree_put(x->dir, "d/x", "under the mount");
+    if (mount("tmpfs", x->dir, "tmpfs", 0, "size=3m") < 0) {
+        print_message("skipped: no file system can be mounted here: %s\n", strerror(errno));
+        skip();
+    }
+    rc = FETCH(x, files);
+    rc2 = mount("tmpfs", x->dir, "tmpfs", MS_REMOUNT, "size=16m");
+    if (rc != GN_E_CAPACITY || rc2) {
+        umount(x->dir);
+        fail_msg("%d: %s; %d", rc, x->err.msg, rc2);
+    }
+    check(x, "d/a", "small");
+    assert_false(tree_has(x->dir, "d/big"));
+    ok(x, FETCH(x, files));
+    assert_true(x->far.cat_offset > 2000000);
+    check_large(x, "d/big", &files[1]);
+    assert_int_equal(tree_count(x->dir), 2);
+    assert_int_equal(umount(x->dir), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -824,6 +933,10 @@ int main(void)
         T(a_spoilt_partial_is_thrown_away),
         T(another_version_begins_anew),
         T(cat_may_send_no_more_than_it_said),
+        T(holes_stay_holes),
+        T(an_interrupt_leaves_whole_files_and_a_beginning),
+        T(no_room_leaves_whole_files_and_a_beginning),
+        T(a_full_disk_leaves_whole_files_and_a_beginning),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
