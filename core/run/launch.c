@@ -403,16 +403,10 @@ static int write_plan(struct gn_road *road, const struct gn_preview *view, struc
     free(path);
     if (rc)
         return rc;
-    free(run->snapshot);
-    run->snapshot = gn_strdup(view->tree->id);
+    gn_run_set_text(&run->snapshot, view->tree->id);
     run->ship_files = (int64_t)view->tree->n;
     run->ship_bytes = (int64_t)view->tree->bytes;
-    if (!*run->workdir) {
-        char *root = gn_strdup(gn_road_root(road)); /* which reads run->workdir */
-
-        free(run->workdir);
-        run->workdir = root;
-    }
+    gn_run_set_text(&run->workdir, gn_road_root(road));
     if (run->state == GN_CREATED) {
         gn_event_text(road->e->ctx, GN_EV_STEP, "%s on '%s': %s", run->name, run->target,
                       run->command);

@@ -94,7 +94,7 @@ int gn_road_set_state(struct gn_road *road, enum gn_state state, struct gn_err *
     return rc;
 }
 
-static void set_text(char **to, const char *text)
+void gn_run_set_text(char **to, const char *text)
 {
     if (*to && strcmp(*to, text) == 0)
         return;
@@ -123,7 +123,7 @@ int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, st
     enum gn_state next = run->state;
 
     if (*st->host)
-        set_text(&run->host, st->host);
+        gn_run_set_text(&run->host, st->host);
     if (st->start_s && !run->started_s)
         run->started_s = ctx->wall_s(ctx) - ago;
     switch (st->state) {
@@ -141,14 +141,14 @@ int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, st
     case GN_FAR_ENDED:
         next = ended_state(st);
         run->code = st->code;
-        set_text(&run->sig, st->sig);
-        set_text(&run->reason, st->reason);
+        gn_run_set_text(&run->sig, st->sig);
+        gn_run_set_text(&run->reason, st->reason);
         run->ended_s = run->started_s ? run->started_s + lasted : ctx->wall_s(ctx);
         break;
     case GN_FAR_LOST:
     case GN_FAR_NONE:
         next = GN_LOST;
-        set_text(&run->reason, st->state == GN_FAR_NONE ? "gone" : st->reason);
+        gn_run_set_text(&run->reason, st->state == GN_FAR_NONE ? "gone" : st->reason);
         run->ended_s = ctx->wall_s(ctx);
         break;
     }

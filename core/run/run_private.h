@@ -55,4 +55,7 @@ GN_MUST int gn_road_fetch(struct gn_road *road, const struct gn_strs *patterns, 
 /* Where the target keeps our things, as the a_root of every program. */
 const char *gn_road_root(const struct gn_road *road);
 
+/* *to becomes a copy of text, which may be *to itself. */
+void gn_run_set_text(char **to, const char *text);
+
 #endif
