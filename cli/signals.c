@@ -56,6 +56,7 @@ int gn_signals_catch(struct gn_err *err)
     }
     sa.sa_handler = on_pipe;
     sigaction(SIGPIPE, &sa, NULL);
+    sigaction(SIGXFSZ, &sa, NULL); /* a file that may not grow is an error of write(2), no death */
     return GN_OK;
 }
 

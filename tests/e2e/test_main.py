@@ -320,7 +320,10 @@ class Interrupted(Case):
 
         def part():
             names = [n for n in os.listdir(w.project) if n.startswith(".gnrrun-part-")]
-            return max([os.path.getsize(os.path.join(w.project, n)) for n in names] or [0])
+            try:
+                return max([os.path.getsize(os.path.join(w.project, n)) for n in names] or [0])
+            except FileNotFoundError:  # it got its name just now
+                return 0
         wait_until("a part of it", lambda: part() > 100000 or w.exists("large.bin"))
         relay.stall = True
         p.send_signal(signal.SIGINT)
