@@ -1,13 +1,13 @@
 #include "gnrrun/hash.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-
 #include "gnrrun/mem.h"
+#include "libcrypto.h"
 
 struct gn_hash {
     EVP_MD *md;
@@ -25,6 +25,7 @@ struct gn_hash *gn_hash_new(void)
 {
     struct gn_hash *h = gn_new(struct gn_hash);
 
+    gn_libcrypto_need();
     h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
     h->ctx = EVP_MD_CTX_new();
     must(h->md && h->ctx);
@@ -135,17 +136,22 @@ uint32_t gn_cksum_end(const struct gn_cksum *c)
     return ~crc;
 }
 
+/* getentropy() would do, but is not POSIX.1-2008. */
 void gn_random_hex(char *out, size_t n)
 {
-    uint8_t raw[64];
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 
+    must(fd >= 0);
     while (n) {
-        size_t k = n < sizeof raw ? n : sizeof raw;
+        uint8_t raw[64];
+        ssize_t k = read(fd, raw, n < sizeof raw ? n : sizeof raw);
 
-        /* getentropy would do, but is not POSIX.1-2008 */
-        must(RAND_bytes(raw, (int)k));
-        gn_hex(raw, k, out);
+        must(k > 0 || (k < 0 && errno == EINTR));
+        if (k < 0)
+            continue;
+        gn_hex(raw, (size_t)k, out);
         out += 2 * k;
-        n -= k;
+        n -= (size_t)k;
     }
+    close(fd);
 }

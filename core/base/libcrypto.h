@@ -1,0 +1,38 @@
+/*
+ * libcrypto.h - what we use of OpenSSL's libcrypto; the only one that includes it.
+ */
+#ifndef GNRRUN_BASE_LIBCRYPTO_H
+#define GNRRUN_BASE_LIBCRYPTO_H
+
+#include <openssl/evp.h>
+
+/* Before the first use; aborts without the library, as nothing goes without hashes. */
+void gn_libcrypto_need(void);
+
+/* Loaded when needed (gnrrun/lazy.h): each name below then is a pointer to the function. */
+#ifdef GN_CRYPTO_SONAME
+
+#define GN_LIBCRYPTO_USED(X)                                                                       \
+    X(EVP_MD_fetch)                                                                                \
+    X(EVP_MD_free)                                                                                 \
+    X(EVP_MD_CTX_new)                                                                              \
+    X(EVP_MD_CTX_free)                                                                             \
+    X(EVP_DigestInit_ex2)                                                                          \
+    X(EVP_DigestUpdate)                                                                            \
+    X(EVP_DigestFinal_ex)
+
+#define GN_LIBCRYPTO_POINTER(fn) __typeof__(fn) *fn;
+extern struct gn_libcrypto {
+    GN_LIBCRYPTO_USED(GN_LIBCRYPTO_POINTER)
+} gn_libcrypto;
+
+#define EVP_MD_fetch       gn_libcrypto.EVP_MD_fetch
+#define EVP_MD_free        gn_libcrypto.EVP_MD_free
+#define EVP_MD_CTX_new     gn_libcrypto.EVP_MD_CTX_new
+#define EVP_MD_CTX_free    gn_libcrypto.EVP_MD_CTX_free
+#define EVP_DigestInit_ex2 gn_libcrypto.EVP_DigestInit_ex2
+#define EVP_DigestUpdate   gn_libcrypto.EVP_DigestUpdate
+#define EVP_DigestFinal_ex gn_libcrypto.EVP_DigestFinal_ex
+
+#endif
+#endif
