@@ -1,6 +1,5 @@
 #include "ssh_private.h"
 
-#include <libssh/server.h> /* ssh_send_keepalive() */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>

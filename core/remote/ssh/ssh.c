@@ -183,9 +183,13 @@ static void ignore_sigpipe(void)
 int gn_transport_ssh(const struct gn_ctx *ctx, const struct gn_target *target,
                      const struct gn_ssh_opts *opts, struct gn_transport **out, struct gn_err *err)
 {
-    struct gn_ssh *s = gn_new(struct gn_ssh);
+    struct gn_ssh *s;
     int rc;
 
+    rc = gn_libssh_need(err);
+    if (rc != GN_OK)
+        return gn_err_prefix(err, "target '%s': ", target->name);
+    s = gn_new(struct gn_ssh);
     s->base.ops = &ssh_ops;
     ignore_sigpipe();
     rc = add_hop(s, target->host ? target->host : target->name, target->user, target->port, ctx,

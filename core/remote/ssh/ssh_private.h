@@ -1,5 +1,5 @@
 /*
- * ssh_private.h - what the files of this folder share; the only one that includes libssh.
+ * ssh_private.h - what the files of this folder share.
  *
  * Every session is non-blocking: libssh does what it can and says "again", and the
  * waiting is ours (hop.c), so that Ctrl-C and time limits hold everywhere.  A session
@@ -8,13 +8,11 @@
 #ifndef GNRRUN_REMOTE_SSH_PRIVATE_H
 #define GNRRUN_REMOTE_SSH_PRIVATE_H
 
-#include <libssh/callbacks.h>
-#include <libssh/libssh.h>
-
 #include "agent.h"
 #include "dial.h"
 #include "gnrrun/fs.h"
 #include "gnrrun/transport.h"
+#include "libssh.h"
 #include "sshtext.h"
 
 #define GN_HOPS_MAX     8
