@@ -47,8 +47,8 @@ class Cuts(Case):
         relay.cut_after = rng.randrange(1, 30000)
         wait_until("the start", lambda: os.path.exists(w.dir + "/starts"), 60)
         while cuts < CUTS:
-            time.sleep(rng.random() * 0.7)
             wait_until("a connection", lambda: relay.pairs or p.poll() is not None, 60)
+            time.sleep(rng.random() * 0.7)  # in the login, or in the stream
             self.assertIsNone(p.poll(), w.text("err")[-2000:])
             if rng.random() < 0.4:
                 relay.cut_after = relay.carried + rng.randrange(1, 40000)
