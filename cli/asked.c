@@ -99,6 +99,20 @@ static int take_spec(struct gn_cli *c, const struct gn_project *project, struct 
     return take_words(c, project, spec, err);
 }
 
+/* Settings without effect: those of this project and target now, the others with --verbose. */
+static void say_notes(const struct gn_cli *c, const struct gn_asked *a)
+{
+    char *quoted = gn_printf("'%s'", a->target.name);
+
+    for (size_t i = 0; i < a->config.notes.n; i++) {
+        const char *note = a->config.notes.v[i];
+        bool ours = strncmp(note, "gnrrun.yaml", 11) == 0 || strstr(note, quoted);
+
+        gn_event_text(c->ctx, ours ? GN_EV_NOTE : GN_EV_DEBUG, "%s", note);
+    }
+    free(quoted);
+}
+
 int gn_cli_asked(struct gn_cli *c, struct gn_asked *out, struct gn_err *err)
 {
     struct gn_asked a = {0};
@@ -109,9 +123,9 @@ int gn_cli_asked(struct gn_cli *c, struct gn_asked *out, struct gn_err *err)
     free(start);
     if (rc)
         return rc;
-    for (size_t i = 0; i < a.config.notes.n; i++)
-        gn_event_text(c->ctx, GN_EV_NOTE, "%s", a.config.notes.v[i]);
     rc = gn_target_resolve(c->ctx, &a.config, name ? name : "local", &a.target, err);
+    if (!rc)
+        say_notes(c, &a);
     if (!rc)
         rc = take_spec(c, &a.config.project, &a.spec, err);
     if (rc)
