@@ -73,8 +73,12 @@ static void json_end(struct gn_cli *c, const struct gn_run *run, int status)
 
 static void say_how_to_return(struct gn_cli *c, const struct gn_run *run)
 {
-    gn_ui_say(c->ui, "%s goes on, on '%s'; come back to it: gnrrun attach %s", run->name,
-              run->target, run->name);
+    if (run->state < GN_RUNNING)
+        gn_ui_say(c->ui, "%s may have been started on '%s' or not; go on with it: gnrrun attach %s",
+                  run->name, run->target, run->name);
+    else
+        gn_ui_say(c->ui, "%s goes on, on '%s'; come back to it: gnrrun attach %s", run->name,
+                  run->target, run->name);
     gn_ui_say(c->ui, "end it: gnrrun stop %s%s", run->name,
               gn_cli_signal(c) == 2 ? " (or Ctrl-C again within 2 seconds)" : "");
 }

@@ -26,8 +26,9 @@ struct parcel {
     struct gn_buf after; /* sh lines for sparse files */
     const char *what;    /* for the progress bar */
     uint64_t done, total, wire;
-    bool whole; /* no base over there */
-    int rc;     /* first failure while the difference is walked */
+    bool whole;    /* no base over there */
+    bool complete; /* its last part may have arrived: then it may have been started */
+    int rc;        /* first failure while the difference is walked */
     struct gn_err *err;
     struct gn_buf lines; /* deletions */
     uint64_t files;
@@ -134,6 +135,7 @@ static int send_parcel(struct parcel *p, const struct gn_manifest *base,
     }
     if (!rc && gn_buf_over(&p->after))
         rc = gn_err_set(err, GN_E_LIMIT, "too many holes in sparse files");
+    p->complete = !rc;
     if (!rc)
         rc = gn_pack_mem(p->pack, "after", 0600, p->after.ptr, p->after.len, err);
     if (rc)
@@ -221,33 +223,6 @@ static void add_link(struct gn_buf *links, const struct gn_data_item *d)
 
 /* --- the project -------------------------------------------------------------------------- */
 
-/* Name of the project's folder of snapshots over there: the same on every invocation. */
-static char *project_key(const struct gn_project *project)
-{
-    uint8_t hash[GN_HASH_LEN];
-    char hex[17];
-
-    gn_hash_data(project->root, strlen(project->root), hash);
-    gn_hex(hash, 8, hex);
-    return gn_printf("%.60s-%s", project->name, hex);
-}
-
-/* Where we noted what that target has of this project. */
-static char *base_path(const struct gn_road *road, const char *key)
-{
-    uint8_t hash[GN_HASH_LEN];
-    char hex[17];
-    char *id = gn_printf("%s\n%s\n%s", road->target.name,
-                         road->target.host ? road->target.host : "", gn_road_root(road));
-    char *path;
-
-    gn_hash_data(id, strlen(id), hash);
-    gn_hex(hash, 8, hex);
-    path = gn_printf("%s/ship/%s-%s", road->e->ctx->state_dir, key, hex);
-    free(id);
-    return path;
-}
-
 static int read_status(struct gn_road *road, struct gn_far *far, struct gn_err *err)
 {
     const struct gn_ctx *ctx = road->e->ctx;
@@ -302,22 +277,13 @@ static int answer_launch(struct gn_road *road, struct parcel *p, const char *lin
     return rc;
 }
 
-/* Only a note: if it cannot be kept the next ship is larger. */
-static void keep_base(struct gn_road *road, const struct gn_manifest *tree, const char *path)
-{
-    struct gn_err why = GN_ERR_INIT;
-    char *dir = gn_printf("%s/ship", road->e->ctx->state_dir);
-
-    if (gn_fs_mkdirs(dir, 0700, &why) || gn_manifest_write(tree, path, &why))
-        gn_event_text(road->e->ctx, GN_EV_DEBUG, "%s", why.msg);
-    free(dir);
-}
-
-static int launch_once(struct gn_road *road, const struct gn_preview *view, struct gn_err *err)
+/* *may_run: something of it may have been started, whatever is returned. */
+static int launch_once(struct gn_road *road, const struct gn_preview *view, bool *may_run,
+                       struct gn_err *err)
 {
     const struct gn_ctx *ctx = road->e->ctx;
     struct gn_run *run = road->run;
-    char *key = project_key(&road->config.project), *base_file = base_path(road, key);
+    char *key = gn_base_key(&road->config.project), *base_file = gn_base_path(road, key);
     struct gn_buf links = GN_BUF_INIT((size_t)1 << 20);
     struct gn_manifest *base = NULL;
     struct parcel p = parcel_new(road, road->config.project.root, "shipping");
@@ -350,15 +316,17 @@ static int launch_once(struct gn_road *road, const struct gn_preview *view, stru
         char was[16] = "";
 
         gn_far_field(line, "run", was, sizeof was);
-        if (strcmp(was, "none") == 0)
+        p.complete = strcmp(was, "none") != 0;
+        if (!p.complete)
             rc = answer_launch(road, &p, line, view, base, err);
     }
     if (!rc)
         rc = read_status(road, p.far, err);
     if (!rc) {
         run->sent_bytes += (int64_t)p.wire;
-        keep_base(road, view->tree, base_file);
+        gn_base_keep(road, view->tree, base_file);
     }
+    *may_run = p.complete;
     parcel_clear(&p);
     gn_manifest_free(base);
     gn_buf_clear(&links);
@@ -460,9 +428,12 @@ static int trial(struct gn_road *road, bool *sure, struct gn_err *err)
     if (!rc)
         rc = write_plan(road, &view, err);
     if (!rc) {
-        rc = launch_once(road, &view, err);
-        /* a line that broke after the last byte may hide a start */
-        *sure = !rc || !(gn_is_line_error(rc) || rc == GN_E_CANCEL || rc == GN_E_PROTO);
+        bool may_run = false;
+
+        rc = launch_once(road, &view, &may_run, err);
+        /* a line that broke may hide a start, and is worth another trial; Ctrl-C in mid-ship hides none */
+        *sure =
+            !rc || !(gn_is_line_error(rc) || rc == GN_E_PROTO || (rc == GN_E_CANCEL && may_run));
     }
     gn_preview_clear(&view);
     return rc;

@@ -42,6 +42,13 @@ GN_MUST int gn_road_note_status(struct gn_road *road, const struct gn_far_status
 /* Set the state, durably. */
 GN_MUST int gn_road_set_state(struct gn_road *road, enum gn_state state, struct gn_err *err);
 
+/* Name of the project's folder of snapshots over there, the same on every invocation; the caller's. */
+char *gn_base_key(const struct gn_project *project);
+/* Where it is noted what that target has of this project; the caller's. */
+char *gn_base_path(const struct gn_road *road, const char *key);
+/* Note it.  Only a note: if it cannot be kept the next ship is larger. */
+void gn_base_keep(const struct gn_road *road, const struct gn_manifest *tree, const char *path);
+
 /* Ship if need be, start if need be; after it the run is started, or over. */
 GN_MUST int gn_road_launch(struct gn_road *road, struct gn_err *err);
 

@@ -312,6 +312,22 @@ class Results(Case):
 class Interrupted(Case):
     relay = True
 
+    def test_ctrl_c_while_it_is_shipped_starts_nothing(self):
+        w, relay = self.w, self.w.relay
+        w.write("p.py", "print('ran')")
+        w.write("big.bin", os.urandom(40 << 20))
+        p = w.popen("p.py", "-t", "ravan")
+        wait_until("a part of it", lambda: relay.carried > 1 << 20, 60)
+        relay.stall = True
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=30)
+        relay.stall = False
+        self.assertEqual(p.returncode, 130, err)
+        self.assertIn(b"nothing of proj-1 runs", err)
+        self.assertEqual(w.show()["state"], "stopped")
+        self.good(w.gn("attach"), 130)
+        self.assertEqual(w.far_runs(), [])
+
     def test_ctrl_c_in_the_middle_of_a_large_file(self):
         w, relay = self.w, self.w.relay
         w.write("p.py", "import os\nopen('small', 'w').write('s')\nopen('large.bin', 'wb').write(os.urandom(1 << 20) * 40)")
