@@ -46,10 +46,10 @@ static int tail_offset(struct gn_cli *c, const struct gn_run *run, int64_t lines
 }
 
 /* The far side cannot be asked: what is here is shown, and that it may not be all. */
-static int show(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, bool follow,
-                struct gn_err *err)
+static int show(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, int64_t from,
+                bool follow, struct gn_err *err)
 {
-    int rc = gn_engine_log(e, run, follow, err);
+    int rc = gn_engine_log(e, run, from, follow, err);
 
     if (!follow && (rc == GN_E_NET || rc == GN_E_TIMEOUT || rc == GN_E_AUTH)) {
         gn_event_text(c->ctx, GN_EV_WARN, "the log may be longer over there: %s", err->msg);
@@ -62,18 +62,17 @@ static int show(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, bool 
 static int logs(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, struct gn_err *err)
 {
     bool follow = gn_args_has(&c->args, "follow");
-    int64_t tail = gn_args_num(&c->args, "tail", -1);
+    int64_t tail = gn_args_num(&c->args, "tail", -1), from = 0;
     int rc = GN_OK;
 
-    run->shown_bytes = 0;
     if (tail >= 0) {
-        run->shown_bytes = INT64_MAX; /* bring it here, show nothing yet */
-        rc = show(c, e, run, false, err);
+        /* bring it here, show nothing yet */
+        rc = show(c, e, run, INT64_MAX, false, err);
         if (!rc)
-            rc = tail_offset(c, run, tail, &run->shown_bytes, err);
+            rc = tail_offset(c, run, tail, &from, err);
     }
     if (!rc)
-        rc = show(c, e, run, follow, err);
+        rc = show(c, e, run, from, follow, err);
     if (rc == GN_E_CANCEL)
         return GN_EXIT_INTERRUPTED;
     if (rc || !follow)

@@ -120,7 +120,8 @@ int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until
     return rc;
 }
 
-int gn_engine_log(struct gn_engine *e, struct gn_run *run, bool follow, struct gn_err *err)
+int gn_engine_log(struct gn_engine *e, struct gn_run *run, int64_t from, bool follow,
+                  struct gn_err *err)
 {
     struct gn_road road;
     int rc = gn_road_open(e, run, &road, err);
@@ -129,6 +130,7 @@ int gn_engine_log(struct gn_engine *e, struct gn_run *run, bool follow, struct g
         return rc;
     road.forward = follow;
     road.aside = true;
+    road.shown = &from;
     rc = gn_road_follow(&road, err);
     gn_road_close(&road);
     return rc;

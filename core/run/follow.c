@@ -42,22 +42,22 @@ struct follower {
 static void show(struct follower *f, const char *data, size_t len, int64_t offset)
 {
     const struct gn_ctx *ctx = f->road->e->ctx;
-    struct gn_run *run = f->road->run;
-    struct gn_event ev = {.kind = GN_EV_LOG, .run = run->name};
+    int64_t *shown = f->road->shown;
+    struct gn_event ev = {.kind = GN_EV_LOG, .run = f->road->run->name};
 
-    if (offset + (int64_t)len <= run->shown_bytes)
+    if (offset + (int64_t)len <= *shown)
         return;
-    if (offset < run->shown_bytes) {
-        data += run->shown_bytes - offset;
-        len -= (size_t)(run->shown_bytes - offset);
-        offset = run->shown_bytes;
+    if (offset < *shown) {
+        data += *shown - offset;
+        len -= (size_t)(*shown - offset);
+        offset = *shown;
     }
     ev.data = data;
     ev.len = len;
     ev.offset = (uint64_t)offset;
     if (ctx->event)
         ctx->event(ctx, &ev);
-    run->shown_bytes = offset + (int64_t)len;
+    *shown = offset + (int64_t)len;
 }
 
 static int save_shown(struct follower *f, bool now, struct gn_err *err)
@@ -68,14 +68,14 @@ static int save_shown(struct follower *f, bool now, struct gn_err *err)
     if (f->road->aside || (!now && t - f->saved_at < SAVE_MS))
         return GN_OK;
     f->saved_at = t;
-    return gn_store_set_shown(f->road->e->store, f->road->run->id, f->road->run->shown_bytes, err);
+    return gn_store_set_shown(f->road->e->store, f->road->run->id, *f->road->shown, err);
 }
 
 /* What is here and was not shown yet. */
 static int show_local(struct follower *f, struct gn_err *err)
 {
-    while (f->road->run->shown_bytes < f->have) {
-        int64_t at = f->road->run->shown_bytes;
+    while (*f->road->shown < f->have) {
+        int64_t at = *f->road->shown;
         int64_t left = f->have - at;
         ssize_t n = pread(f->fd, f->buf, left < CHUNK ? (size_t)left : CHUNK, at);
 

@@ -8,7 +8,7 @@ int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road, 
 {
     int rc;
 
-    *road = (struct gn_road){.e = e, .run = run};
+    *road = (struct gn_road){.e = e, .run = run, .shown = &run->shown_bytes};
     rc = gn_spec_parse(run->spec, &road->spec, err);
     if (!rc)
         rc = gn_config_load(e->ctx, run->root, &road->config, err);

@@ -17,8 +17,9 @@ struct gn_road {
     struct gn_transport *line; /* NULL: not connected */
     bool connected_once;
     bool have_config;
-    bool forward; /* follow: wait for what is still to come */
-    bool aside;   /* follow: somebody else's look, not what `attach` goes on from */
+    bool forward;   /* follow: wait for what is still to come */
+    int64_t *shown; /* follow: what was shown; of the run itself, or of a look aside */
+    bool aside;     /* the latter: `attach` does not go on from there */
 };
 
 /* Read the record, the project's files and the target's entry; no network. */

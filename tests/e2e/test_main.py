@@ -187,9 +187,10 @@ class Ends(Case):
         self.assertEqual(p.returncode, 130, err)
         self.assertIn(b"gnrrun attach proj-1", err)
         self.assertIn(b"gnrrun stop proj-1", err)
+        self.assertEqual(self.good(self.w.gn("logs", "--tail", "5")).out, b"one\n")
         open(self.w.dir + "/go", "w").close()
         q = self.good(self.w.gn("attach"))
-        self.assertEqual(q.out, b"two\n")
+        self.assertEqual(q.out, b"two\n", q.err)
         self.assertEqual(self.w.read("r.txt"), b"r")
 
     def test_ctrl_c_twice_stops(self):
