@@ -258,11 +258,13 @@ static int follow_all(struct follower *f, struct gn_err *err)
 
     for (;;) {
         int64_t had = f->have;
-        int rc = gn_road_connect(f->road, err);
+        int rc;
 
-        if (!rc && broken) {
+        f->reached = false;
+        rc = gn_road_connect(f->road, err);
+
+        if (!rc && broken)
             gn_event_text(ctx, GN_EV_NOTE, "connected to '%s' again", f->road->target.name);
-        }
         if (!rc)
             rc = follow_line(f, err);
         if (!rc)

@@ -66,6 +66,22 @@ class Cuts(Case):
         self.assertEqual(w.text("starts"), "x")
         print("cuts: %d, connections: %d" % (cuts, relay.count), flush=True)
 
+    def test_a_host_that_stays_away_is_left_in_peace(self):
+        w, relay = self.w, self.w.relay
+        w.write("p.py", "import os, time\nprint('up', flush=True)\nwhile not os.path.exists('%s/go'): time.sleep(0.05)\nprint('end')" % w.dir)
+        p = w.popen("p.py", "-t", "ravan")
+        self.assertEqual(p.stdout.readline(), b"up\n")
+        relay.refuse = True
+        relay.cut()
+        time.sleep(8)  # the stretch of time that is looked at: 0.2 + 0.5 + 1 + 2 + 4 s and what jitter adds
+        tries = relay.refused
+        relay.refuse = False
+        open(w.dir + "/go", "w").close()
+        out, err = p.communicate(timeout=60)
+        self.assertEqual((p.returncode, out), (0, b"end\n"), err)
+        self.assertLessEqual(tries, 6)
+        self.assertGreaterEqual(tries, 2)
+
     def test_a_line_that_stalls_is_given_up(self):
         w = self.w
         w.write("p.py", "import time\nfor i in range(400):\n    print(i, flush=True)\n    time.sleep(0.1)\n")

@@ -242,7 +242,7 @@ class Relay:
     def __init__(self, port, delay=0.0, cut_after=0):
         self.to, self.delay, self.cut_after = port, delay, cut_after
         self.stall = self.refuse = False
-        self.carried, self.count, self.pairs = 0, 0, []
+        self.carried, self.count, self.refused, self.pairs = 0, 0, 0, []
         self.lock = threading.Lock()
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -265,6 +265,7 @@ class Relay:
             except OSError:
                 return
             if self.refuse:
+                self.refused += 1
                 self._reset(a)
                 continue
             try:
