@@ -41,6 +41,10 @@ static const struct {
 
 struct gn_far {
     struct gn_stream *stream;
+    struct gn_transport *line;
+    char nonce[33];
+    bool is_inline; /* the program went as the command */
+    bool greeted;
     struct gn_buf in; /* read and not yet taken */
     size_t taken;     /* of in: the line that was handed out last */
     bool ended;
@@ -141,38 +145,107 @@ static int await_greeting(struct gn_far *f, const char *nonce, const struct gn_c
     }
 }
 
-int gn_far_open(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
-                struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err)
+/* --- how a program of ours gets there --------------------------------------------------------
+ *
+ * As the command itself, where the server and the login shell take it: then what follows it on
+ * stdin can be on its way at once.  Else on stdin, where a shell that reads ahead would swallow
+ * whatever follows before the greeting has come.
+ */
+
+/* tr turns these four into a newline and the marks that login shells treat each in its own way. */
+#define STAND_INS "\001\002\003\004"
+#define STOOD_FOR "\n'\\!"
+#define UNWRAP                                                                                     \
+    "exec /bin/sh -c 'eval \"$(printf %s \"$1\" | tr \"\\001\\002\\003\\004\" "                    \
+    "\"\\012\\047\\134\\041\")\"' sh '"
+#define INLINE_MAX ((size_t)60 << 10) /* one argument may have 128 KiB on Linux */
+
+/* The command that is the program itself; false when it holds what some shell would not pass on. */
+static bool wrap(const struct gn_buf *program, struct gn_buf *command)
 {
-    struct gn_buf program = GN_BUF_INIT(GN_MAX_PROGRAM);
-    struct gn_far *f = gn_new(struct gn_far);
+    if (program->len > INLINE_MAX)
+        return false;
+    gn_buf_adds(command, UNWRAP);
+    for (size_t i = 0; i < program->len; i++) {
+        char c = program->ptr[i];
+        const char *mark = c ? strchr(STOOD_FOR, c) : NULL;
+
+        if (mark)
+            c = STAND_INS[mark - STOOD_FOR];
+        else if (c < ' ' || c > '~')
+            return false;
+        gn_buf_addc(command, c);
+    }
+    gn_buf_addc(command, '\'');
+    return true;
+}
+
+static bool write_program(struct gn_buf *program, const char *op, const char *nonce,
+                          const struct gn_far_arg *args)
+{
     const char *text = program_text(op);
-    char nonce[33];
+
+    gn_buf_addf(program, "a_nonce=%s\n", nonce);
+    for (; args->name; args++) {
+        gn_buf_addf(program, "a_%s=", args->name);
+        gn_buf_addsh(program, args->value);
+        gn_buf_addc(program, '\n');
+    }
+    gn_buf_adds(program, gn_sh_common);
+    gn_buf_adds(program, text ? text : "");
+    return text != NULL;
+}
+
+/* Start it; nothing is waited for but the channel, where it goes inline. */
+static int start(struct gn_far *f, struct gn_transport *t, const struct gn_buf *program, bool in,
+                 const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct gn_buf command = GN_BUF_INIT(2 * INLINE_MAX);
     int rc;
 
-    if (!text) {
-        free(f);
-        return gn_err_set(err, GN_E_BUG, "no far-side program '%s'", op);
-    }
-    f->in = (struct gn_buf)GN_BUF_INIT(NOISE_MAX);
-    gn_random_hex(nonce, 16);
-    gn_buf_addf(&program, "a_nonce=%s\n", nonce);
-    for (; args->name; args++) {
-        gn_buf_addf(&program, "a_%s=", args->name);
-        gn_buf_addsh(&program, args->value);
-        gn_buf_addc(&program, '\n');
-    }
-    gn_buf_adds(&program, gn_sh_common);
-    gn_buf_adds(&program, text);
-    if (gn_buf_over(&program))
-        rc = gn_err_set(err, GN_E_LIMIT, "program for the far side over %zu bytes", GN_MAX_PROGRAM);
-    else
+    f->is_inline = in && wrap(program, &command);
+    if (f->is_inline) {
+        rc = t->ops->exec(t, command.ptr, NULL, &f->stream, ctx, err);
+    } else {
         rc = t->ops->exec(t, "exec /bin/sh", NULL, &f->stream, ctx, err);
+        if (!rc)
+            rc = f->stream->ops->write(f->stream, program->ptr, program->len, ctx, err);
+        /* a login shell that ends at once takes no input; why is told by its words */
+        if (rc == GN_E_NET && f->stream)
+            rc = GN_OK;
+    }
+    gn_buf_clear(&command);
+    return rc;
+}
+
+static int begin(struct gn_transport *t, const char *op, const struct gn_far_arg *args, bool wait,
+                 struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    struct gn_buf program = GN_BUF_INIT(GN_MAX_PROGRAM);
+    bool in = t->takes_inline != GN_NO && strcmp(op, "follow") != 0;
+    struct gn_far *f = gn_new(struct gn_far);
+    int rc = GN_OK;
+
+    f->line = t;
+    gn_random_hex(f->nonce, 16);
+    f->in = (struct gn_buf)GN_BUF_INIT(NOISE_MAX);
+    if (!write_program(&program, op, f->nonce, args))
+        rc = gn_err_set(err, GN_E_BUG, "no far-side program '%s'", op);
+    else if (gn_buf_over(&program))
+        rc = gn_err_set(err, GN_E_LIMIT, "program for the far side over %zu bytes", GN_MAX_PROGRAM);
     if (!rc)
-        rc = f->stream->ops->write(f->stream, program.ptr, program.len, ctx, err);
-    /* a login shell that ends at once takes no input; why is told by its words */
-    if (!rc || (rc == GN_E_NET && f->stream))
-        rc = await_greeting(f, nonce, ctx, err);
+        rc = start(f, t, &program, in, ctx, err);
+    if (!rc && (wait || !f->is_inline))
+        rc = gn_far_greet(f, ctx, err);
+    if ((rc == GN_E_FAIL || rc == GN_E_PROTO) && f->is_inline && t->takes_inline != GN_YES) {
+        gn_event_text(ctx, GN_EV_DEBUG,
+                      "a program is not taken as a command (%s): sending it on stdin", err->msg);
+        gn_err_clear(err);
+        t->takes_inline = GN_NO;
+        gn_far_close(f);
+        gn_buf_clear(&program);
+        return begin(t, op, args, wait, out, ctx, err);
+    }
     gn_buf_clear(&program);
     if (rc) {
         gn_far_close(f);
@@ -180,6 +253,31 @@ int gn_far_open(struct gn_transport *t, const char *op, const struct gn_far_arg 
     }
     *out = f;
     return GN_OK;
+}
+
+int gn_far_open(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
+                struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    return begin(t, op, args, true, out, ctx, err);
+}
+
+int gn_far_start(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
+                 struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    return begin(t, op, args, t->takes_inline != GN_YES, out, ctx, err);
+}
+
+int gn_far_greet(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    int rc;
+
+    if (f->greeted)
+        return GN_OK;
+    rc = await_greeting(f, f->nonce, ctx, err);
+    f->greeted = !rc;
+    if (!rc && f->is_inline)
+        f->line->takes_inline = GN_YES;
+    return rc;
 }
 
 static int far_error(const char *line, struct gn_err *err)

@@ -1,11 +1,12 @@
 /*
  * far.h - talking with a program of ours on the far side.
  *
- * The exec request is always `exec /bin/sh`; the program (core/remote/sh/, with its
- * arguments as assignments in front) goes over stdin; the first thing it says is the
- * line "gn1 NONCE".  All before that is login noise and skipped (at most 1 MiB).
- * Nothing of ours is sent after the program until that line has come, so a shell that
- * reads ahead cannot swallow it.  After it the far side says lines:
+ * The program (core/remote/sh/, with its arguments as assignments in front) is the exec
+ * request itself, wrapped so that every login shell passes it on as it stands; where a
+ * server or shell does not take it, and for "follow", which would stand in the process
+ * list for days, the request is `exec /bin/sh` and the program goes over stdin.  The
+ * first thing it says is the line "gn1 NONCE".  All before that is login noise and
+ * skipped (at most 1 MiB).  After it the far side says lines:
  *
  *     word key=value key=value ...       values without blanks, or last: msg=free text
  *     d LEN                              then exactly LEN bytes
@@ -38,6 +39,15 @@ struct gn_far_arg {
  */
 GN_MUST int gn_far_open(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
                         struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err);
+
+/*
+ * The same without waiting for its first line, where it is known that the far side takes the
+ * program as a command (transport.h): what is written now arrives behind it.  gn_far_greet()
+ * then waits for that line, and must come before anything is read.
+ */
+GN_MUST int gn_far_start(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
+                         struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err);
+GN_MUST int gn_far_greet(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err);
 
 /* The next line, "k" too.  Nothing for timeout_ms: GN_E_TIMEOUT.  Otherwise as gn_far_line(). */
 GN_MUST int gn_far_event(struct gn_far *f, int64_t timeout_ms, const char **line,

@@ -68,8 +68,11 @@ struct gn_transport_ops {
     void (*close)(struct gn_transport *t);
 };
 
+enum gn_tristate { GN_UNKNOWN, GN_YES, GN_NO };
+
 struct gn_transport {
     const struct gn_transport_ops *ops;
+    enum gn_tristate takes_inline; /* programs as commands (far.h): found out by the first one */
 };
 
 /* This machine: commands are children, in $HOME. */

@@ -25,6 +25,7 @@ struct stream {
     int status;
     bool told; /* status is known */
     bool pty;
+    bool asking; /* the request is on its way, its answer is not here yet */
 };
 
 static struct stream *of(struct gn_stream *s)
@@ -76,6 +77,20 @@ static int lost(struct stream *s, struct gn_err *err)
 static bool is_up(struct stream *s)
 {
     return ssh_is_connected(s->hop->session) && ssh_get_fd(s->hop->session) >= 0;
+}
+
+/* The answer to our request, once it is here: a refusal may leave the channel open for ever. */
+static int look_answer(struct stream *s, struct gn_err *err)
+{
+    int said = s->asking ? ssh_channel_request_exec(s->ch, "") : SSH_OK;
+
+    if (said == SSH_AGAIN)
+        return GN_OK;
+    s->asking = false;
+    if (said == SSH_OK)
+        return GN_OK;
+    return !is_up(s) ? lost(s, err)
+                     : gn_err_set(err, GN_E_PROTO, "'%s' refuses to run a command", s->hop->who);
 }
 
 static void drain_err(struct stream *s)
@@ -252,6 +267,9 @@ static int stream_read(struct gn_stream *base, void *buf, size_t cap, int64_t ti
         }
         if (!is_up(s))
             return lost(s, err);
+        rc = look_answer(s, err);
+        if (rc != GN_OK)
+            return rc;
         if (ssh_channel_is_eof(s->ch) || ssh_channel_is_closed(s->ch)) {
             *n = 0;
             return GN_OK;
@@ -461,8 +479,14 @@ int gn_ssh_exec(struct gn_transport *t, const char *command, const struct gn_pty
     if (pty)
         rc = gn_hop_step(s->hop, step_pty, &r, SSH_AGAIN, &said, ctx, err);
     s->pty = pty != NULL;
-    if (rc == GN_OK && said == SSH_OK)
+    /* Only a terminal is worth the wait for the answer: what is written now comes behind the request. */
+    if (rc == GN_OK && said == SSH_OK && (pty || !command))
         rc = gn_hop_step(s->hop, step_exec, &r, SSH_AGAIN, &said, ctx, err);
+    else if (rc == GN_OK && said == SSH_OK)
+        said = step_exec(s->hop, &r);
+    s->asking = rc == GN_OK && said == SSH_AGAIN;
+    if (s->asking)
+        said = SSH_OK;
     if (rc == GN_OK && said != SSH_OK)
         rc = !is_up(s) ? lost(s, err)
                        : gn_err_set(err, GN_E_PROTO, "'%s' refuses to run a command", s->hop->who);
