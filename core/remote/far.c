@@ -35,6 +35,7 @@ static const struct {
     {"readonly", GN_E_FAIL, "give the target a workdir: that you may write to"},
     {"missing", GN_E_FAIL, NULL},
     {"busy", GN_E_EXISTS, NULL},
+    {"moved", GN_E_CHANGED, NULL},
     {"tar", GN_E_FAIL, NULL},
     {"sys", GN_E_FAIL, NULL},
 };
@@ -192,6 +193,8 @@ static bool write_program(struct gn_buf *program, const char *op, const char *no
         gn_buf_addc(program, '\n');
     }
     gn_buf_adds(program, gn_sh_common);
+    if (strcmp(op, "launch") == 0 || strcmp(op, "put") == 0)
+        gn_buf_adds(program, gn_sh_arrive);
     gn_buf_adds(program, text ? text : "");
     return text != NULL;
 }

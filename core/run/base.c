@@ -1,4 +1,11 @@
-/* base.c - what we noted of each target's copy of a project: only that lets a ship be small. */
+/*
+ * base.c - what we noted of each target's copy of a project: only that lets a ship be small.
+ *
+ * Two notes: what certainly was there, and, while a ship is on its way, what will be there if it
+ * arrives.  A line that breaks before the answer leaves both, and the far side tells which is
+ * true.  They are only notes: if they cannot be kept, or are wrong, the next ship is larger.
+ */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,40 +13,128 @@
 #include "gnrrun/hash.h"
 #include "run_private.h"
 
+static void short_hash(const char *text, char hex[17])
+{
+    uint8_t hash[GN_HASH_LEN];
+
+    gn_hash_data(text, strlen(text), hash);
+    gn_hex(hash, 8, hex);
+}
+
 /* Name of the project's folder of snapshots over there: the same on every invocation. */
 char *gn_base_key(const struct gn_project *project)
 {
-    uint8_t hash[GN_HASH_LEN];
     char hex[17];
 
-    gn_hash_data(project->root, strlen(project->root), hash);
-    gn_hex(hash, 8, hex);
+    short_hash(project->root, hex);
     return gn_printf("%.60s-%s", project->name, hex);
 }
 
-/* Where we noted what that target has of this project. */
-char *gn_base_path(const struct gn_road *road, const char *key)
+/* "state_dir/ship/KEY-TARGET" and what comes behind it. */
+static char *note_path(const struct gn_road *road, const char *key, const char *ending)
 {
-    uint8_t hash[GN_HASH_LEN];
-    char hex[17];
     char *id = gn_printf("%s\n%s\n%s", road->target.name,
                          road->target.host ? road->target.host : "", gn_road_root(road));
-    char *path;
+    char hex[17], *path;
 
-    gn_hash_data(id, strlen(id), hash);
-    gn_hex(hash, 8, hex);
-    path = gn_printf("%s/ship/%s-%s", road->e->ctx->state_dir, key, hex);
+    short_hash(id, hex);
+    path = gn_printf("%s/ship/%s-%s%s", road->e->ctx->state_dir, key, hex, ending);
     free(id);
     return path;
 }
 
-/* Only a note: if it cannot be kept the next ship is larger. */
-void gn_base_keep(const struct gn_road *road, const struct gn_manifest *tree, const char *path)
+static struct gn_manifest *read_note(const struct gn_road *road, const char *key,
+                                     const char *ending)
 {
-    struct gn_err why = GN_ERR_INIT;
-    char *dir = gn_printf("%s/ship", road->e->ctx->state_dir);
+    char *path = note_path(road, key, ending);
+    struct gn_err ignored = GN_ERR_INIT;
+    struct gn_manifest *m = NULL;
 
+    if (gn_manifest_read(path, &m, &ignored))
+        m = NULL;
+    free(path);
+    return m;
+}
+
+void gn_base_load(const struct gn_road *road, const char *key, struct gn_base_notes *out)
+{
+    *out = (struct gn_base_notes){.sure = read_note(road, key, ""),
+                                  .intended = read_note(road, key, ".next"),
+                                  .zstd = gn_base_line_note(road, 'z')};
+}
+
+void gn_base_notes_clear(struct gn_base_notes *n)
+{
+    gn_manifest_free(n->sure);
+    gn_manifest_free(n->intended);
+    *n = (struct gn_base_notes){0};
+}
+
+static bool is_noted(const struct gn_manifest *note, const struct gn_manifest *tree)
+{
+    return note && strcmp(note->id, tree->id) == 0;
+}
+
+void gn_base_intend(const struct gn_road *road, const char *key, const struct gn_base_notes *notes,
+                    const struct gn_manifest *tree)
+{
+    char *path, *dir;
+    struct gn_err why = GN_ERR_INIT;
+
+    if (is_noted(notes->sure, tree) || is_noted(notes->intended, tree))
+        return;
+    path = note_path(road, key, ".next");
+    dir = gn_printf("%s/ship", road->e->ctx->state_dir);
     if (gn_fs_mkdirs(dir, 0700, &why) || gn_manifest_write(tree, path, &why))
         gn_event_text(road->e->ctx, GN_EV_DEBUG, "%s", why.msg);
     free(dir);
+    free(path);
+}
+
+void gn_base_settle(const struct gn_road *road, const char *key, const struct gn_base_notes *notes,
+                    const struct gn_manifest *tree)
+{
+    char *next = note_path(road, key, ".next"), *path = note_path(road, key, "");
+
+    if (!is_noted(notes->sure, tree))
+        (void)rename(next, path);
+    else if (notes->intended)
+        (void)remove(next);
+    free(next);
+    free(path);
+}
+
+/* --- the line itself: a letter for each thing that is known of it --------------------------- */
+
+bool gn_base_line_note(const struct gn_road *road, char letter)
+{
+    struct gn_buf b = GN_BUF_INIT(64);
+    struct gn_err ignored = GN_ERR_INIT;
+    char *path = note_path(road, "line", "");
+    bool known = !gn_fs_read(path, &b, &ignored) && b.len && memchr(b.ptr, letter, b.len);
+
+    gn_buf_clear(&b);
+    free(path);
+    return known;
+}
+
+void gn_base_note_line(const struct gn_road *road, bool zstd)
+{
+    bool in = road->line->takes_inline == GN_YES;
+    struct gn_err ignored = GN_ERR_INIT;
+    char text[3] = "", *path, *dir;
+    size_t n = 0;
+
+    if (gn_base_line_note(road, 'z') == zstd && gn_base_line_note(road, 'i') == in)
+        return;
+    if (zstd)
+        text[n++] = 'z';
+    if (in)
+        text[n++] = 'i';
+    path = note_path(road, "line", "");
+    dir = gn_printf("%s/ship", road->e->ctx->state_dir);
+    if (gn_fs_mkdirs(dir, 0700, &ignored) || gn_fs_replace(path, text, n, 0600, &ignored))
+        gn_event_text(road->e->ctx, GN_EV_DEBUG, "%s", ignored.msg);
+    free(dir);
+    free(path);
 }

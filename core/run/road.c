@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gnrrun/hash.h"
 #include "run_private.h"
 
 int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road, struct gn_err *err)
@@ -9,6 +10,7 @@ int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road, 
     int rc;
 
     *road = (struct gn_road){.e = e, .run = run, .shown = &run->shown_bytes};
+    gn_random_hex(road->client, 8);
     rc = gn_spec_parse(run->spec, &road->spec, err);
     if (!rc)
         rc = gn_config_load(e->ctx, run->root, &road->config, err);
@@ -40,19 +42,56 @@ const char *gn_road_root(const struct gn_road *road)
     return "~/.gnrrun";
 }
 
-int gn_road_connect(struct gn_road *road, struct gn_err *err)
+struct gn_ssh_opts gn_road_ssh_opts(const struct gn_road *road)
 {
     struct gn_ssh_opts opts = road->e->ssh;
+
+    /* Once logged in, a person's answer is not asked for again by a machine. */
+    if (road->connected_once)
+        opts.nobody_there = true;
+    return opts;
+}
+
+void gn_road_connected(struct gn_road *road)
+{
+    road->connected_once = true;
+    if (road->line->takes_inline == GN_UNKNOWN && gn_base_line_note(road, 'i'))
+        road->line->takes_inline = GN_YES;
+}
+
+int gn_road_connect(struct gn_road *road, struct gn_err *err)
+{
+    struct gn_ssh_opts opts = gn_road_ssh_opts(road);
     int rc;
 
     if (road->line)
         return GN_OK;
-    /* Once logged in, a person's answer is not asked for again by a machine. */
-    if (road->connected_once)
-        opts.nobody_there = true;
+    gn_event_text(road->e->ctx, GN_EV_DEBUG, "connecting to '%s'", road->target.name);
     rc = road->e->connect(road->e->ctx, &road->target, &opts, &road->line, err);
     if (!rc)
-        road->connected_once = true;
+        gn_road_connected(road);
+    return rc;
+}
+
+int gn_road_prepare(struct gn_road *road, struct gn_preview *view, struct gn_err *err)
+{
+    struct gn_dial *dial = gn_dial_start(road);
+    struct gn_ctx room;
+    const struct gn_ctx *ctx = dial ? gn_dial_ctx(dial, &room) : road->e->ctx;
+    struct gn_err dialing = GN_ERR_INIT;
+    int rc =
+        gn_preview_make(ctx, &road->config, &road->target, &road->spec, road->run->name, view, err);
+    int dialed = gn_dial_join(dial, !rc, &dialing);
+
+    if (rc)
+        return rc;
+    rc = dialed;
+    if (rc)
+        *err = dialing;
+    else
+        rc = gn_road_connect(road, err);
+    if (rc)
+        gn_preview_clear(view);
     return rc;
 }
 

@@ -15,6 +15,7 @@ struct gn_road {
     struct gn_config config;
     struct gn_target target;
     struct gn_transport *line; /* NULL: not connected */
+    char client[17];           /* of this process: what it left half done over there is its own */
     bool connected_once;
     bool have_config;
     bool forward;   /* follow: wait for what is still to come */
@@ -26,6 +27,10 @@ struct gn_road {
 GN_MUST int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road,
                          struct gn_err *err);
 void gn_road_close(struct gn_road *road);
+
+/* How to log in, from here on; and that it was done. */
+struct gn_ssh_opts gn_road_ssh_opts(const struct gn_road *road);
+void gn_road_connected(struct gn_road *road);
 
 /* Make sure there is a line; drop a broken one first with gn_road_hang_up(). */
 GN_MUST int gn_road_connect(struct gn_road *road, struct gn_err *err);
@@ -43,12 +48,38 @@ GN_MUST int gn_road_note_status(struct gn_road *road, const struct gn_far_status
 /* Set the state, durably. */
 GN_MUST int gn_road_set_state(struct gn_road *road, enum gn_state state, struct gn_err *err);
 
+/* --- notes of what lies over there (base.c) --- */
+
+struct gn_base_notes {
+    struct gn_manifest *sure;     /* what certainly was there; NULL: nothing is known */
+    struct gn_manifest *intended; /* what was on its way when the line broke; or NULL */
+    bool zstd;                    /* it can unpack that */
+};
+
 /* Name of the project's folder of snapshots over there, the same on every invocation; the caller's. */
 char *gn_base_key(const struct gn_project *project);
-/* Where it is noted what that target has of this project; the caller's. */
-char *gn_base_path(const struct gn_road *road, const char *key);
-/* Note it.  Only a note: if it cannot be kept the next ship is larger. */
-void gn_base_keep(const struct gn_road *road, const struct gn_manifest *tree, const char *path);
+void gn_base_load(const struct gn_road *road, const char *key, struct gn_base_notes *out);
+void gn_base_notes_clear(struct gn_base_notes *n);
+/* Before it is sent, and when it has arrived. */
+void gn_base_intend(const struct gn_road *road, const char *key, const struct gn_base_notes *notes,
+                    const struct gn_manifest *tree);
+void gn_base_settle(const struct gn_road *road, const char *key, const struct gn_base_notes *notes,
+                    const struct gn_manifest *tree);
+/* What the line takes: 'z' zstd, 'i' programs as commands; and noting it. */
+bool gn_base_line_note(const struct gn_road *road, char letter);
+void gn_base_note_line(const struct gn_road *road, bool zstd);
+
+/* --- dialing in a thread (dial.c) --- */
+
+/* NULL when there is a line, or no thread to be had: gn_road_connect() does it then. */
+struct gn_dial *gn_dial_start(struct gn_road *road);
+/* The ctx for what is done meanwhile, in room. */
+const struct gn_ctx *gn_dial_ctx(struct gn_dial *d, struct gn_ctx *room);
+/* The line is the road's, or is dropped when it is not wanted any more; frees.  NULL is allowed. */
+GN_MUST int gn_dial_join(struct gn_dial *d, bool wanted, struct gn_err *err);
+
+/* Connected, and the preview made, at the same time. */
+GN_MUST int gn_road_prepare(struct gn_road *road, struct gn_preview *view, struct gn_err *err);
 
 /* Ship if need be, start if need be; after it the run is started, or over. */
 GN_MUST int gn_road_launch(struct gn_road *road, struct gn_err *err);

@@ -85,6 +85,7 @@ int64_t gn_far_number(const char *line, const char *key, int64_t otherwise);
 
 /* The supervisor, as it is shipped with each run: what all programs share, and its own. */
 extern const char gn_sh_common[];
+extern const char gn_sh_arrive[]; /* of launch and put: how a tree comes in */
 extern const char gn_sh_sup[];
 
 /* What a status line says (core/remote/sh/PROTOCOL.md). */

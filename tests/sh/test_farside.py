@@ -49,7 +49,7 @@ def strip(name):
 
 
 def quote(word):
-    """As gn_buf_addsh does it, for the words of a program's lines: a newline as "$nl"."""
+    """As gn_buf_addshline does it, for the words of a program's lines: a newline as "$nl"."""
     return "'" + word.replace("'", "'\\''").replace('\n', '\'"$nl"\'') + "'"
 
 
@@ -63,7 +63,7 @@ class Far:
         self.nonce = '%032x' % random.getrandbits(128)
         text = 'a_nonce=%s\n' % self.nonce
         text += ''.join('a_%s=%s\n' % (k, shlex.quote(str(v))) for k, v in args.items())
-        text += strip('common') + strip(op)
+        text += strip('common') + (strip('arrive') if op in ('launch', 'put') else '') + strip(op)
         self.p = subprocess.Popen(host.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, env=host.env, cwd='/', bufsize=0,
                                   start_new_session=True, preexec_fn=host.preexec)
@@ -232,14 +232,19 @@ def tar_of(members):
     return out.getvalue()
 
 
-def run_members(job, opts='', tree=(), after=b''):
-    return ([('run/job', job.encode(), 0o600), ('run/env', b'export A=1\n', 0o600),
+def run_members(job, opts='', tree=(), after=b'', before=b''):
+    return ([('run', None, 0o700), ('run/job', job.encode(), 0o600), ('run/env', b'export A=1\n', 0o600),
              ('run/opts', opts.encode(), 0o600), ('run/sup', SUP.encode(), 0o600)]
+            + tree_members(tree, after, before))
+
+
+def tree_members(tree, after=b'', before=b''):
+    return ([('before', before, 0o600), ('x', None, 0o700), ('tree', None, 0o700)]
             + [('tree/' + n, c, m) for n, c, m in tree] + [('after', after, 0o600)])
 
 
 def launch(host, job, opts='', token=None, tree=(('a.py', b'print(1)\n', 0o644),), snap_id=None,
-           base='', deletions='', links='', start=1, data=None, **kw):
+           base='', before='', links='', start=1, data=None, **kw):
     """Returns the token, the launch line, and the lines after it."""
     token = token or host.token()
     snap_id = snap_id or hashlib.sha256(repr(tree).encode()).hexdigest()
@@ -248,9 +253,9 @@ def launch(host, job, opts='', token=None, tree=(('a.py', b'print(1)\n', 0o644),
     line = f.line()
     if line.startswith('launch ') and fields(line)['run'] == 'none':
         if fields(line)['snap'] == 'have':
-            tree, deletions = (), ''
-        f.send((deletions + '.\n').encode())
-        f.send(data if data is not None else tar_of(run_members(job, opts, tree)))
+            tree, before = (), ''
+        f.send(b'.\n')
+        f.send(data if data is not None else tar_of(run_members(job, opts, tree, before=before.encode())))
         f.eof()
     out = f.lines()
     return token, line, out
@@ -753,24 +758,25 @@ def test_cat(host):
 
 
 def test_base_and_links(host):
-    """What changed against a snapshot; nothing written through a hard link; modes survive."""
+    """What changed against a snapshot, which moves forward; a run's writing does not reach it; modes survive."""
     tree = [('keep', b'same', 0o444), ('change', b'old', 0o644), ('gone', b'x', 0o644),
             ('swap', None, 0o755), ('swap/in\nner', b'x', 0o644), ('shut', None, 0o555), ('shut/f', b'x', 0o400),
             ('exe', b'x', 0o755)]
     launch(host, 'true', tree=tree, snap_id='one')
     delta = [('change', b'newer', 0o644), ('swap', b'a file now', 0o644), ('shut/f', b'y', 0o400)]
-    rm = 'rm -rf -- %s\n' % ' '.join(quote(n) for n in ('change', 'gone', 'swap/in\nner', 'swap', 'shut/f'))
+    rm = 'rm -rf -- %s\n' % ' '.join(shlex.quote(n) for n in ('gone', 'swap/in\nner', 'swap'))
     job = 'cat change swap shut/f; echo more >>exe; echo bad >keep; chmod 700 keep; echo bad >keep; ls'
-    token, line, out = launch(host, job, tree=delta, snap_id='two', base='one', deletions=rm)
-    check(fields(line)['snap'] == 'base', line)
+    token, line, out = launch(host, job, tree=delta, snap_id='two', base='zzz one', before=rm)
+    check(fields(line)['snap'] == 'base' and fields(line)['base'] == 'one', line)
     host.await_state(token, 'ended')
     log = follow(host, token)[0]
     check(log.startswith(b'newera file nowy') and b'gone' not in log, log)
-    for snap, want in (('one', {'change': b'old', 'gone': b'x', 'shut/f': b'x'}),
-                       ('two', {'change': b'newer', 'swap': b'a file now', 'shut/f': b'y'})):
-        for n, c in dict(want, keep=b'same', exe=b'x').items():
-            with open(host.v1('snap', 'proj', snap, n), 'rb') as f:
-                check(f.read() == c, '%s of snapshot %s was changed' % (n, snap))
+    check(os.listdir(host.v1('snap', 'proj')).count('one') == 0, 'it did not move')
+    check(not os.path.exists(host.v1('snap', 'proj', 'two', 'gone')), 'not deleted')
+    want = {'change': b'newer', 'swap': b'a file now', 'shut/f': b'y', 'keep': b'same', 'exe': b'x'}
+    for n, c in want.items():
+        with open(host.v1('snap', 'proj', 'two', n), 'rb') as f:
+            check(f.read() == c, '%s of the snapshot was changed' % n)
     mode = os.stat(host.v1('snap', 'proj', 'two', 'keep')).st_mode & 0o777
     check(mode == 0o444, 'mode %o' % mode)
     token, line, out = launch(host, 'cat change', snap_id='two', base='zzz')
@@ -781,7 +787,7 @@ def put(host, ident, members):
     f = host.far('put', id=ident, ns='data', zstd=0)
     line = f.line()
     if 'have=0' in line:
-        f.send(tar_of(members))
+        f.send(b'.\n' + tar_of(members))
         f.eof()
     return line, f.lines()
 
@@ -792,8 +798,8 @@ def test_put_and_data(host):
     check(out[-1].startswith('err tar'), 'without "after": %s' % out)
     check(os.listdir(host.v1('data')) == [] and os.listdir(host.v1('tmp')) == [], 'leftovers')
     x = [('x/0', b'12345', 0o600), ('after', b"mv x/0 'tree/a'\n", 0o600)]
-    check(put(host, 'd1', members + x) == ('put have=0 zstd=0', ['ok']), 'put')
-    check(put(host, 'd1', members)[0] == 'put have=1 zstd=0', 'again')
+    check(put(host, 'd1', members + x) == ('put have=0 base=- zstd=0 parts=0', ['ok']), 'put')
+    check(put(host, 'd1', members)[0] == 'put have=1 base=- zstd=0 parts=0', 'again')
     with open(host.v1('data', 'd1', 'a')) as f:
         check(f.read() == '12345', 'after')
     for n in ('', 'a', 's', 's/b'):
@@ -817,13 +823,13 @@ def test_bad_streams(host):
         token, _, out = launch(host, 'true', snap_id='cut', data=data[:cut])
         check(out[-1].startswith('err tar'), 'cut at %d: %s' % (cut, out))
         check(host.status(token)['state'] == 'none' and not os.path.exists(host.v1('snap', 'proj', 'cut')), 'half made')
-    for bad in ('rm -rf -- ', 'echo x\n', ''):
+    for bad, code in (('x\n', 'proto'), ('echo x\n', 'proto'), ('', 'tar'), ('.\n', 'tar')):
         f = host.far('launch', token='badx', proj='p', id='i', base='')
         f.line()
         f.send(bad.encode())
         f.eof()
         out = f.lines()
-        check(out[-1].startswith('err proto'), out)
+        check(out[-1].startswith('err ' + code), (bad, out))
     check(os.listdir(host.v1('tmp')) == [], 'leftovers')
 
 

@@ -12,7 +12,7 @@ export LC_ALL
 unset CDPATH TAR_OPTIONS GREP_OPTIONS POSIXLY_CORRECT
 nl='
 '
-ticker='' tick=k cleanup=''
+ticker='' tick=k cleanup='' died=''
 
 # --- words for the other end ---
 
@@ -22,6 +22,7 @@ say() {
 
 # die CODE TEXT: the last line, whatever TEXT holds.
 die() {
+    died=$1
     tick_stop
     say "err $1 msg=$(printf '%s' "$2" | tr '\n\r\t' '   ' | cut -b 1-500)"
     exit 1
@@ -59,9 +60,14 @@ tick_stop() {
 
 # greet: the first line, and no leftovers however we end.
 greet() {
-    trap 'tick_stop; [ -z "$cleanup" ] || wipe "$cleanup"' EXIT
+    trap 'tick_stop; [ -z "$cleanup" ] || discard' EXIT
     trap 'exit 1' HUP INT PIPE TERM
     say "gn1 ${a_nonce:-}"
+}
+
+# discard: what was begun and not finished.
+discard() {
+    wipe "$cleanup"
 }
 
 # finish_ok: the last line of most programs.
@@ -200,7 +206,7 @@ no_root() {
 # make_root: and nobody else may look into it.
 make_root() {
     find_root
-    for f in "$root" "$v1" "$v1/tmp" "$v1/runs" "$v1/snap" "$v1/data" "$v1/env"; do
+    for f in "$root" "$v1" "$v1/tmp" "$v1/runs" "$v1/snap" "$v1/spare" "$v1/data" "$v1/env"; do
         [ -d "$f" ] && continue
         e=$(mkdir -p -- "$f" 2>&1) || [ -d "$f" ] || no_root "cannot make $f" "$e"
     done

@@ -1,6 +1,99 @@
-# launch.sh - the run a_token: what it needs comes here, is put together beside, gets
-# its name whole, and is started.  Whatever happens on the way, there is a whole run
-# or none, and asking again goes on from there.
+# launch.sh - the project's tree a_id comes here; the run a_token, if one is wanted, is put
+# together from it and started.  Whatever happens on the way, there is a whole tree and a
+# whole run or none, and asking again goes on from there.
+#
+# One tree of a project lies here.  It is moved forward to what is shipped next, at the cost
+# of what changed: taken away under a name of ours, changed, put down under its new name.  A
+# run works in a copy of its own that no program has seen before, for programs write into
+# their files in place.  A copy made in advance (a spare) is moved forward in the same way,
+# so that nobody has to wait for the copying.
+
+# --- what is there ---
+
+# look: snap=have, base or full.
+look() {
+    snap=full base=
+    if [ -d "$whole" ]; then snap=have; return 0; fi
+    for b in ${a_base:-}; do
+        if [ -d "$snaps/$b" ]; then snap=base base=$b; return 0; fi
+    done
+    return 1
+}
+
+# held: has somebody alive a tree in hand that could be wanted here?  What a dead one left
+# whole is put back.
+held() {
+    for h in "$v1/tmp"/*/holds; do
+        first "$h" || continue
+        fields
+        [ "$f1" = "$a_proj" ] || continue
+        case " $a_id ${a_base:-} " in *" $f2 "* | *" $f3 "*) ;; *) continue ;; esac
+        was=$f2
+        if is_held "${h%/holds}"; then return 0; fi
+        [ -e "${h%/holds}/changing" ] || rename "${h%/holds}/tree" "$snaps/$was" && return 0
+    done
+    return 1
+}
+
+what_is_there() {
+    snaps=$v1/snap/$a_proj whole=$v1/snap/$a_proj/$a_id
+    n=0
+    while ! look && held && [ "$n" -lt 100 ]; do
+        nap
+        n=$((n + 1))
+    done
+}
+
+# --- moving forward ---
+
+# move_forward: from $base to a_id.  Who copies from it meanwhile sees by "moved" that he must not trust his copy.
+move_forward() {
+    put "$t/holds" "$a_proj $base $a_id"
+    if ! rename "$snaps/$base" "$t/tree"; then
+        [ -d "$whole" ] || die moved 'another ship of this project came between'
+        return
+    fi
+    : >"$t/changing"
+    put "$snaps/.moved" "$a_nonce" || unwritable "$snaps"
+    change "$t"
+    spare_forward
+    put_down
+}
+
+# put_down: the tree gets its name, unless somebody else's has it.
+put_down() {
+    e=$(mkdir -p -- "$snaps" 2>&1) || fail 'cannot make the folder of snapshots' "$e"
+    rename "$t/tree" "$whole" || [ -d "$whole" ] || die sys "cannot make $whole"
+    rm -f "$t/changing" "$t/holds"
+}
+
+# spare_forward: what cannot be moved is copied anew.
+spare_forward() {
+    [ -d "$spares/$base" ] || return 0
+    if mkdir "$t/spare" && ln -s ../x "$t/spare/x" && rename "$spares/$base" "$t/spare/tree"; then
+        (change "$t/spare") >/dev/null 2>&1 || wipe "$t/spare"
+    fi
+}
+
+receive() {
+    how_packed
+    case $snap in
+    full)
+        unpack "$t"
+        rm -f "$t/before"
+        # a folder without the right to write would keep us from changing it later
+        find "$t/tree" -type d ! -perm -700 -exec chmod u+rwx {} \;
+        ;;
+    *) if [ -n "$a_token" ]; then spool run; else spool; fi ;;
+    esac
+    [ -z "$a_token" ] || { [ -f "$t/run/job" ] && [ -f "$t/run/sup" ]; } || die tar 'a part of the run is missing'
+    case $snap in
+    full) put_down ;;
+    base) move_forward ;;
+    esac
+}
+
+# --- the run ---
 
 # link TARGET PATH: PATH in the work folder is TARGET; a_links calls it.
 link() {
@@ -15,73 +108,44 @@ link() {
     e=$(ln -s -- "$target" "$t/work/$2" 2>&1) || fail "cannot link $2" "$e"
 }
 
-# copy_links FROM TO: a tree of the same files; where the disk cannot do that, of copies.
-copy_links() {
-    cp -al -- "$1" "$2" 2>/dev/null && return 0
-    wipe "$2"
-    copy "$1" "$2"
-}
-
-# copy FROM TO: real copies, for programs write into their files in place; blocks are
-# shared where the file system does it by itself.
+# copy FROM TO [NICE...]: real copies; blocks are shared where the file system does it by itself.
 copy() {
-    if : >"$t/probe" && cp --reflink=auto "$t/probe" "$t/probe2" 2>/dev/null; then
-        e=$(cp -pPR --reflink=auto -- "$1" "$2" 2>&1)
-    else
-        e=$(cp -pPR -- "$1" "$2" 2>&1)
-    fi || fail "cannot copy the project" "$e"
-    rm -f "$t/probe" "$t/probe2"
+    from=$1 to=$2
+    shift 2
+    e=$("$@" cp -pPR --reflink=auto -- "$from" "$to" 2>&1) && return 0
+    case $e in *reflink* | *[Uu]'sage'*) ;; *) return 1 ;; esac
+    e=$("$@" cp -pPR -- "$from" "$to" 2>&1)
 }
 
-# deletions: lines of `rm -rf -- 'path'...` up to the line ".".
-deletions() {
-    while IFS= read -r line; do
-        case $line in
-        .) return 0 ;;
-        'rm -rf -- '*) (cd "$t/tree" && eval "$line") 2>/dev/null || die sys 'cannot delete in the copy' ;;
-        *) die proto 'neither a deletion nor the end of them' ;;
-        esac
-    done
-    die proto 'the stream ended before its end'
+# copy_whole TO [NICE...]: of the tree as it lies there, if it was not moved meanwhile.
+copy_whole() {
+    first "$snaps/.moved"
+    moved=$line
+    copy "$whole" "$@" || return 1
+    first "$snaps/.moved"
+    [ "$line" = "$moved" ] && [ -d "$whole" ]
 }
 
-# begin_tree: the tree that the stream changes.
-begin_tree() {
-    e=$(mkdir "$t" 2>&1) || fail "cannot make $t" "$e"
-    cleanup=$t
-    if [ "$snap" = base ]; then
-        touch "$base" 2>/dev/null
-        copy_links "$base" "$t/tree"
-        # a folder without the right to write would keep us from changing it
-        find "$t/tree" -type d ! -perm -700 -exec chmod u+rwx {} \;
-    else
-        e=$(mkdir "$t/tree" 2>&1) || fail "cannot make $t/tree" "$e"
+# make_work: the run's own copy.
+make_work() {
+    if [ -d "$t/spare/tree" ]; then
+        mv -- "$t/spare/tree" "$t/work" && return
     fi
-}
-
-# receive: deletions, archive, what is to be done after it.
-receive() {
-    deletions
-    unpack "$t"
-    if ! [ -f "$t/run/job" ] || ! [ -f "$t/run/sup" ]; then die tar 'a part of the run is missing'; fi
-}
-
-# take_name: the tree becomes the snapshot, unless somebody else's was there first.
-take_name() {
-    [ "$snap" != have ] || return 0
-    e=$(mkdir -p -- "$v1/snap/$a_proj" 2>&1) || fail 'cannot make the folder of snapshots' "$e"
-    rename "$t/tree" "$whole" || [ -d "$whole" ] || die sys "cannot make $whole"
+    if rename "$spares/$a_id" "$t/work"; then return; fi
+    while ! copy_whole "$t/work"; do
+        [ -d "$whole" ] || die moved 'another ship of this project came between'
+        [ "$line" != "$moved" ] || fail 'cannot copy the project' "$e"
+        wipe "$t/work"
+    done
 }
 
 # furnish: the run's folder, whole but for its name.
 furnish() {
-    touch "$whole" 2>/dev/null
-    copy "$whole" "$t/work"
-    find "$t/work" -type d ! -perm -700 -exec chmod u+rwx {} \;
+    make_work
     eval "${a_links:-}"
     wipe "$t/tree"
     e=$(mv -f -- "$t/run"/* "$t/" 2>&1) || fail 'cannot put the run together' "$e"
-    rmdir "$t/run"
+    rm -rf -- "$t/run" "$t/spare" "$t/x" "$t/tar" "$t/before" "$t/after" "$t/by" "$t/client"
     chmod go-rwx "$t" "$t/job" "$t/sup"
     [ ! -f "$t/env" ] || chmod 0600 "$t/env"
     mark
@@ -122,54 +186,103 @@ start_run() {
     [ -z "$e" ] || [ -d "$run/lock" ] || die sys "the supervisor says: $e"
 }
 
-# tidy: what nobody finished in a day goes, and snapshots long unused.
+# --- afterwards, while nobody waits ---
+
+# tidy: what nobody finished in a day goes, and what was long unused.
 tidy() {
+    touch "$whole"
     find "$v1/tmp/." ! -name . -prune -mtime +0 | while IFS= read -r f; do
         case $f in "$v1/tmp/./"*) wipe "$f" ;; esac
+    done
+    for f in "$v1/spare"/*/*; do
+        [ -z "$(find "$f" -prune -mtime +6 2>/dev/null)" ] || wipe "$f"
     done
     prune "$a_proj"
 }
 
-# what_is_there: snap=have, base or full.
-what_is_there() {
-    whole=$v1/snap/$a_proj/$a_id base=$v1/snap/$a_proj/${a_base:-.} snap=full
-    if [ -d "$whole" ]; then
-        snap=have
-    elif [ -n "${a_base:-}" ] && [ -d "$base" ]; then
-        snap=base
+# make_spare: where there is room for it (four times a_spare KiB).
+make_spare() {
+    [ "${a_spare:-0}" != 0 ] && [ -d "$whole" ] && [ ! -d "$spares/$a_id" ] || return 0
+    # shellcheck disable=SC2046 # words
+    set -- $(df -kP "$v1" | tail -n 1)
+    if ! number "$a_spare" || ! number "${4:-}" || ! more "$4" "$((a_spare * 4))"; then return; fi
+    s=$v1/tmp/spare.$a_nonce
+    mkdir "$s" || return
+    set -- nice -n 10
+    has ionice && ionice -c 3 true 2>/dev/null && set -- nice -n 10 ionice -c 3
+    if copy_whole "$s/tree" "$@"; then
+        for f in "$spares"/*; do wipe "$f"; done
+        mkdir -p "$spares"
+        rename "$s/tree" "$spares/$a_id"
     fi
+    wipe "$s"
 }
 
-ship() {
-    t=$v1/tmp/$a_nonce
+afterwards() {
+    (
+        trap '' HUP
+        tidy
+        make_spare
+    ) </dev/null >/dev/null 2>&1 &
+}
+
+# --- ---
+
+# bring: the tree, and the run's files.
+bring() {
     tick_start "$t"
-    begin_tree
     receive
-    take_name
-    furnish
-    cleanup=$t
-    if rename "$t" "$run"; then cleanup=; fi
-    [ -d "$run" ] || die sys "cannot make $run"
-    tidy >/dev/null 2>&1
+    if [ -n "$a_token" ]; then
+        furnish
+        cleanup=$t
+        if rename "$t" "$run"; then cleanup=; fi
+        [ -d "$run" ] || die sys "cannot make $run"
+    elif [ -d "$t/spare/tree" ]; then
+        for f in "$spares"/*; do wipe "$f"; done
+        rename "$t/spare/tree" "$spares/$a_id"
+    fi
+    [ -z "$cleanup" ] || { wipe "$cleanup"; cleanup=; }
     tick_stop
+}
+
+# as_thought: does what is on its way without having been asked for fit?
+as_thought() {
+    [ -n "${a_sure:-}" ] || return 0
+    [ "$state" = none ] && { [ "$snap" = have ] || [ "$base" = "$a_sure" ]; }
 }
 
 main() {
     greet
-    : "${a_token:=}" "${a_proj:=}" "${a_id:=}" "${a_nonce:=}"
-    for w in "$a_token" "$a_proj" "$a_id" "$a_nonce" "${a_base:-x}"; do
+    : "${a_token:=}" "${a_proj:=}" "${a_id:=}" "${a_nonce:=}" "${a_client:=}"
+    # shellcheck disable=SC2086 # words
+    for w in "${a_token:-x}" "$a_proj" "$a_id" "$a_nonce" "${a_client:-x}" ${a_base:-} "${a_sure:-x}"; do
         word "$w"
     done
-    make_root
-    run=$v1/runs/$a_token
+    find_root
+    if ! [ -d "$v1/snap" ] || ! [ -d "$v1/tmp" ] || ! [ -d "$v1/runs" ]; then make_root; fi
+    boot_id
+    here=$(uname -n)
+    run=$v1/runs/$a_token t=$v1/tmp/$a_nonce spares=$v1/spare/$a_proj parts=0 state=none
     choose_zstd
     what_is_there
-    state_of "$run"
-    say "launch run=$state snap=$snap zstd=$zstd"
-    [ "$state" != none ] || ship
-    state_of "$run"
-    if [ "$state" = prepared ] && [ "${a_start:-1}" = 1 ]; then start_run; fi
-    status_line "$a_token"
+    [ -z "$a_token" ] || state_of "$run"
+    if [ "$state" = none ] && as_thought && [ "$snap$a_token" != have ]; then
+        if [ "$snap" = full ]; then begin_full; else begin; fi
+    fi
+    say "launch run=$state snap=$snap base=${base:--} zstd=$zstd parts=$parts"
+    if ! as_thought; then
+        cat >/dev/null
+        exit 0
+    fi
+    if [ "$state" = none ] && [ "$snap$a_token" != have ]; then bring; fi
+    if [ -n "$a_token" ]; then
+        state_of "$run"
+        if [ "$state" = prepared ] && [ "${a_start:-1}" = 1 ]; then start_run; fi
+        status_line "$a_token"
+    else
+        say 'ok'
+    fi
+    afterwards
     finish_ok
 }
 

@@ -1,25 +1,58 @@
 # put.sh - the folder data/a_id, shared by all runs, never changed once it is there.
 
+# look: snap=have, base or full.
+look() {
+    snap=full base=
+    if [ -e "$there" ]; then snap=have; return; fi
+    for b in ${a_base:-}; do
+        if [ -d "$v1/data/$b" ]; then snap=base base=$b; return; fi
+    done
+}
+
+# copy_links FROM TO: a tree of the same files; where the disk cannot do that, of copies.
+copy_links() {
+    cp -al -- "$1" "$2" 2>/dev/null && return 0
+    wipe "$2"
+    e=$(cp -pPR -- "$1" "$2" 2>&1) || fail 'cannot copy the data' "$e"
+}
+
+receive() {
+    how_packed
+    if [ "$snap" = full ]; then
+        unpack "$t"
+        rm -f "$t/before"
+        return
+    fi
+    spool
+    copy_links "$v1/data/$base" "$t/tree"
+    # folders are ours alone, files are not: their permissions stay
+    find "$t/tree" -type d -exec chmod u+rwx {} +
+    change "$t"
+}
+
 main() {
     greet
-    : "${a_id:=}" "${a_nonce:=}"
-    word "$a_id"
-    word "$a_nonce"
+    : "${a_id:=}" "${a_nonce:=}" "${a_client:=}"
+    # shellcheck disable=SC2086 # words
+    for w in "$a_id" "$a_nonce" "${a_client:-x}" ${a_base:-}; do
+        word "$w"
+    done
     [ "${a_ns:-data}" = data ] || die proto "no such place: $a_ns"
     make_root
+    boot_id
+    here=$(uname -n)
     choose_zstd
-    there=$v1/data/$a_id
-    if [ -e "$there" ]; then
-        say "put have=1 zstd=$zstd"
+    there=$v1/data/$a_id t=$v1/tmp/$a_nonce parts=0
+    look
+    if [ "$snap" = have ]; then
+        say "put have=1 base=- zstd=$zstd parts=0"
         say ok
         exit 0
     fi
-    t=$v1/tmp/$a_nonce
-    e=$(mkdir "$t" 2>&1) || fail "cannot make $t" "$e"
-    cleanup=$t
-    say "put have=0 zstd=$zstd"
+    if [ "$snap" = full ]; then begin_full; else begin; fi
+    say "put have=0 base=${base:--} zstd=$zstd parts=$parts"
     tick_start "$t"
-    unpack "$t"
+    receive
     [ -e "$t/tree" ] || die tar 'there is no tree in the archive'
     chmod -R a-w "$t/tree"
     # some systems will not rename a folder that they may not write to

@@ -7,3 +7,6 @@
 
 extern const char gn_sh_common[];
 const char gn_sh_common[] = "";
+
+extern const char gn_sh_arrive[];
+const char gn_sh_arrive[] = "";

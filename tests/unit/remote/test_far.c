@@ -110,9 +110,14 @@ static int fake_exec(struct gn_transport *t, const char *command, const struct g
     struct script *f = (struct script *)(void *)t;
 
     (void)ctx;
-    (void)err;
-    assert_string_equal(command, "exec /bin/sh");
     assert_null(pty);
+    /* a server that takes no long commands: the program must come on stdin then */
+    if (strcmp(command, "exec /bin/sh") != 0) {
+        assert_int_equal(strncmp(command, "exec /bin/sh -c '", 17), 0);
+        assert_null(strpbrk(command + 17, "\n!"));
+        return gn_err_set(err, GN_E_PROTO, "refused");
+    }
+    assert_int_equal(t->takes_inline, GN_NO);
     *out = &f->stream;
     return GN_OK;
 }
@@ -122,7 +127,7 @@ static const struct gn_far_arg no_args[] = {{NULL, NULL}};
 
 static struct script script(const char *says, size_t len, size_t piece)
 {
-    struct script f = {.transport = {&fake_transport},
+    struct script f = {.transport = {&fake_transport, GN_UNKNOWN},
                        .stream = {&fake_stream},
                        .says = GN_BUF_INIT((size_t)8 << 20),
                        .piece = piece};

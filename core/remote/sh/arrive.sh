@@ -1,0 +1,106 @@
+# arrive.sh - how a tree comes in: all of it (snap=full), which may be cut off and go on
+# later, or what changed (snap=base), which is complete before anything is touched.  Part of
+# launch and put; a_id is the tree's name, $t the folder in which all is made.
+
+# is_held FOLDER: is its maker alive?  One on another host is, while the folder is young.
+is_held() {
+    first "$1/by" || return 1
+    fields
+    if [ "$f4" = "$here" ]; then [ "$f3" = "$boot" ] && same "$f1" "$f2"; return; fi
+    [ -n "$(find "$1" -prune -mmin -2 2>/dev/null)" ]
+}
+
+# begin: the folder in which all is made, and who makes it.
+begin() {
+    [ -d "$t" ] || e=$(mkdir "$t" 2>&1) || fail "cannot make $t" "$e"
+    cleanup=$t
+    start_of $$
+    put "$t/by" "$$ ${started:-0} $boot $here" || unwritable "$t"
+    put "$t/client" "${a_client:-}"
+}
+
+# unwritable FOLDER: a word could not be put there.
+unwritable() {
+    if full "$1"; then die nospace "cannot write in $1: the disk is full (or the quota used up)"; fi
+    fail "cannot write in $1" "$( (: >"$1/room") 2>&1)"
+}
+
+# take_over: a whole tree that broke off on its way goes on where it stood.  If its maker
+# is still there, his line is not.
+take_over() {
+    part=$v1/tmp/full.$a_id
+    if is_held "$part"; then
+        first "$part/by"
+        fields
+        pid=$f1 since=$f2 on=$f4
+        first "$part/client"
+        if [ "$on" != "$here" ] || [ "$line" != "${a_client:-}" ]; then return; fi
+        members "$pid" none
+        signal KILL
+        n=0
+        while same "$pid" "$since" && [ "$n" -lt 50 ]; do nap; n=$((n + 1)); done
+    fi
+    rename "$part" "$t" || return
+    rm -rf -- "$t/run" "$t/before" "$t/after" "$t/by"
+    # names may hold newlines, but no part of a path is a dot
+    parts=$(find "$t/tree/." 2>/dev/null | grep -c '/tree/\./')
+}
+
+begin_full() {
+    [ "${a_resume:-0}" = 0 ] || take_over
+    begin
+    [ -d "$t/tree" ] || e=$(mkdir "$t/tree" 2>&1) || fail "cannot make $t/tree" "$e"
+    if [ "${a_resume:-0}" = 1 ] && rename "$t" "$v1/tmp/full.$a_id"; then
+        t=$v1/tmp/full.$a_id cleanup=$t
+    fi
+}
+
+# discard: a whole tree that was cut off may go on later.
+discard() {
+    case ${a_resume:-0},$snap,$died in 1,full, | 1,full,tar) rm -f "$cleanup/by" ;; *) wipe "$cleanup" ;; esac
+}
+
+# how_packed: the first line: "z" is zstd, "." is not.
+how_packed() {
+    line=
+    IFS= read -r line
+    case $line in
+    z) zstd=1 ;;
+    .) zstd=0 ;;
+    '') die tar 'the stream ended before its end' ;;
+    *) die proto 'the stream does not say how it is packed' ;;
+    esac
+}
+
+# spool [MEMBER...]: all of it is here before anything is changed.
+spool() {
+    if [ "$zstd" = 1 ]; then
+        e=$({ zstd -dcq >"$t/tar"; echo "rc=$?"; } 2>&1 | shorten)
+    else
+        e=$({ cat >"$t/tar"; echo "rc=$?"; } 2>&1 | shorten)
+    fi
+    case $e in
+    *rc=0) ;;
+    *) torn "$e" ;;
+    esac
+    e=$(tar -xpof "$t/tar" -C "$t" before "$@" x after 2>&1) || torn "$e"
+}
+
+# torn TEXT: cut off, or no room for it.
+torn() {
+    cat >/dev/null
+    case $1 in *'o space left'* | *[Qq]'uota'*) fail 'cannot unpack' "$1" ;; esac
+    if full "$t"; then die nospace 'cannot unpack: the disk is full'; fi
+    die tar "cannot unpack: $1"
+}
+
+# change FOLDER: its tree becomes what was shipped.
+change() {
+    if [ -s "$t/before" ]; then
+        e=$(cd "$1/tree" && sh -e "$t/before" </dev/null 2>&1) || fail 'cannot delete in the copy' "$e"
+    fi
+    e=$(tar -xpof "$t/tar" -C "$1" tree 2>&1) || torn "$e"
+    if [ -s "$t/after" ]; then
+        e=$(cd "$1" && sh -e "$t/after" </dev/null 2>&1) || fail 'cannot put files together' "$e"
+    fi
+}

@@ -1,0 +1,223 @@
+/*
+ * parcel.c - what a far side lacks of a tree, as one stream (core/remote/sh/arrive.sh).
+ *
+ * "run/..." the run's own files; "before" what must go; "tree/..." what is new or changed;
+ * "x/..." pieces; "after" the sh lines that put the pieces in their places.  "after" is
+ * always the last: that it is there tells the far side that nothing was cut off.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gnrrun/fs.h"
+#include "parcel.h"
+
+#define PLAIN_BELOW  ((uint64_t)64 << 10) /* a process over there costs more than so few bytes */
+#define RESUME_BYTES ((uint64_t)256 << 20)
+#define LINE_MAX_SH  ((size_t)32 << 10) /* of names for one rm */
+
+struct gn_parcel gn_parcel_new(struct gn_road *road, const char *root, const char *what)
+{
+    return (struct gn_parcel){.road = road,
+                              .root = root,
+                              .what = what,
+                              .before = GN_BUF_INIT(GN_MAX_LISTING),
+                              .after = GN_BUF_INIT(GN_MAX_PROGRAM)};
+}
+
+void gn_parcel_clear(struct gn_parcel *p)
+{
+    gn_buf_clear(&p->before);
+    gn_buf_clear(&p->after);
+    gn_far_close(p->far);
+    p->far = NULL;
+}
+
+static int send_bytes(void *arg, const void *data, size_t len, struct gn_err *err)
+{
+    struct gn_parcel *p = arg;
+
+    p->wire += len;
+    return gn_far_write(p->far, data, len, p->road->e->ctx, err);
+}
+
+static void add_progress(void *arg, uint64_t bytes)
+{
+    struct gn_parcel *p = arg;
+
+    p->done += bytes;
+    gn_event_progress(p->road->e->ctx, p->what, p->done, p->total);
+}
+
+/* --- what is in it ------------------------------------------------------------------------- */
+
+/* Does its folder go as well?  Then that takes all in it. */
+static bool goes_with_folder(const struct gn_parcel *p, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const struct gn_entry *above;
+    char *dir;
+
+    if (!slash)
+        return false;
+    dir = gn_strndup(path, (size_t)(slash - path));
+    above = gn_manifest_find(p->tree, dir);
+    free(dir);
+    return !above || above->kind != GN_DIR;
+}
+
+/* rm takes many names: a process for each would be felt. */
+static void add_removal(struct gn_parcel *p, const char *path)
+{
+    char *rel = gn_printf("./%s", path);
+
+    if (p->rm_len && p->rm_len + strlen(rel) > LINE_MAX_SH) {
+        gn_buf_addc(&p->before, '\n');
+        p->rm_len = 0;
+    }
+    if (!p->rm_len)
+        gn_buf_adds(&p->before, "rm -rf --");
+    gn_buf_addc(&p->before, ' ');
+    gn_buf_addsh(&p->before, rel);
+    p->rm_len += strlen(rel) + 4;
+    free(rel);
+}
+
+static void count_change(enum gn_change what, const struct gn_entry *e, void *arg)
+{
+    struct gn_parcel *p = arg;
+
+    if (what != GN_REMOVE) {
+        p->entries++;
+        p->total += e->kind == GN_FILE ? e->size : 0;
+        p->files += e->kind == GN_FILE;
+    }
+    if (what == GN_REMOVE && !goes_with_folder(p, e->path))
+        add_removal(p, e->path);
+    /* tar replaces a file by a file, and nothing else by nothing else */
+    if (what == GN_REPLACE) {
+        const struct gn_entry *old = gn_manifest_find(p->base, e->path);
+
+        if (old && (old->kind != e->kind || e->kind == GN_LINK))
+            add_removal(p, e->path);
+    }
+}
+
+void gn_parcel_plan(struct gn_parcel *p, const struct gn_manifest *base,
+                    const struct gn_manifest *tree)
+{
+    p->base = base;
+    p->tree = tree;
+    p->total = p->files = p->entries = p->done = 0;
+    p->rm_len = 0;
+    gn_buf_reset(&p->before);
+    gn_buf_reset(&p->after);
+    if (!tree)
+        return;
+    gn_manifest_diff(base, tree, count_change, p);
+    if (p->rm_len)
+        gn_buf_addc(&p->before, '\n');
+}
+
+static bool has_holes(const struct gn_manifest *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (m->v[i].kind == GN_FILE && m->v[i].blocks * 512 + ((uint64_t)256 << 10) <= m->v[i].size)
+            return true;
+    return false;
+}
+
+bool gn_parcel_resumes(const struct gn_manifest *tree)
+{
+    return tree->bytes >= RESUME_BYTES && !has_holes(tree);
+}
+
+/* --- sending ------------------------------------------------------------------------------- */
+
+/*
+ * A whole tree that was cut off goes on behind the entries that are there.  The last of them may
+ * be half a file; folders and links are put right at the end of a tar only: they are sent again.
+ */
+static bool is_there(const struct gn_parcel *p, const struct gn_entry *e, uint64_t at)
+{
+    return e->kind == GN_FILE && at + 1 < p->parts;
+}
+
+static void pack_change(enum gn_change what, const struct gn_entry *e, void *arg)
+{
+    struct gn_parcel *p = arg;
+
+    if (what == GN_REMOVE || p->rc)
+        return;
+    if (is_there(p, e, p->packed++))
+        add_progress(p, e->size);
+    else
+        p->rc = gn_pack_entry(p->pack, p->root, "tree", e, &p->after, add_progress, p,
+                              p->road->e->ctx, p->err);
+}
+
+static int pack_files(struct gn_parcel *p, const struct gn_far_file *files, size_t n,
+                      struct gn_err *err)
+{
+    int rc = n ? gn_pack_dir(p->pack, "run", 0700, err) : GN_OK;
+
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = gn_pack_mem(p->pack, files[i].path, 0600, files[i].data, files[i].len, err);
+    return rc;
+}
+
+static int pack_all(struct gn_parcel *p, const struct gn_far_file *files, size_t n,
+                    struct gn_err *err)
+{
+    int rc = pack_files(p, files, n, err);
+
+    if (!rc && gn_buf_over(&p->before))
+        rc = gn_err_set(err, GN_E_LIMIT, "too many files to remove");
+    if (!rc)
+        rc = gn_pack_mem(p->pack, "before", 0600, p->before.ptr, p->before.len, err);
+    if (!rc)
+        rc = gn_pack_dir(p->pack, "x", 0700, err);
+    if (!rc)
+        rc = gn_pack_dir(p->pack, "tree", 0700, err);
+    p->packed = 0;
+    p->err = err;
+    if (!rc && p->tree) {
+        gn_manifest_diff(p->base, p->tree, pack_change, p);
+        rc = p->rc;
+    }
+    if (!rc && gn_buf_over(&p->after))
+        rc = gn_err_set(err, GN_E_LIMIT, "too many holes in sparse files");
+    p->complete = !rc;
+    if (!rc)
+        rc = gn_pack_mem(p->pack, "after", 0600, p->after.ptr, p->after.len, err);
+    return rc;
+}
+
+int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t n, bool zstd,
+                   struct gn_err *err)
+{
+    const struct gn_ctx *ctx = p->road->e->ctx;
+    uint64_t raw = p->total + p->before.len;
+    int rc;
+
+    for (size_t i = 0; i < n; i++)
+        raw += files[i].len;
+    zstd = zstd && raw >= PLAIN_BELOW;
+    rc = gn_far_write(p->far, zstd ? "z\n" : ".\n", 2, ctx, err);
+    if (!rc)
+        rc = gn_pack_open(send_bytes, p, zstd, &p->pack, err);
+    if (rc)
+        return rc;
+    p->rc = GN_OK;
+    rc = pack_all(p, files, n, err);
+    if (rc)
+        gn_pack_abort(p->pack);
+    else
+        rc = gn_pack_close(p->pack, err);
+    p->pack = NULL;
+    if (!rc)
+        rc = gn_far_eof(p->far, ctx, err);
+    if (!rc && p->total)
+        gn_event_progress(ctx, p->what, p->total, p->total);
+    return rc;
+}
