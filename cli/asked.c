@@ -70,8 +70,20 @@ static int take_words(struct gn_cli *c, const struct gn_project *project, struct
     return gn_err_hint(err, "gnrrun train.py, or 'run:' in gnrrun.yaml for a default");
 }
 
-static int take_spec(struct gn_cli *c, const struct gn_project *project, struct gn_spec *spec,
-                     struct gn_err *err)
+/* What travels. */
+static void take_ship(struct gn_cli *c, const struct gn_project *project, struct gn_spec *spec)
+{
+    const struct gn_args *a = &c->args;
+
+    gn_args_each(a, "data", &spec->data);
+    gn_args_each(a, "allow", &spec->allow);
+    if (!gn_args_has(a, "all-sizes"))
+        spec->max_bytes = (uint64_t)gn_args_num(a, "max-size", MAX_SIZE_DEFAULT);
+    gn_cli_skip_own_output(project->root, &spec->ignore);
+}
+
+static int take_run(struct gn_cli *c, const struct gn_project *project, struct gn_spec *spec,
+                    struct gn_err *err)
 {
     const struct gn_args *a = &c->args;
     struct gn_strs env = GN_STRS_INIT;
@@ -83,19 +95,14 @@ static int take_spec(struct gn_cli *c, const struct gn_project *project, struct 
     for (size_t i = 0; i < env.n; i++)
         add_env(spec, env.v[i]);
     gn_strs_clear(&env);
-    gn_args_each(a, "data", &spec->data);
-    gn_args_each(a, "allow", &spec->allow);
     spec->time_s = gn_args_num(a, "time", project->needs.time_s);
     spec->grace_s = gn_args_num(a, "grace", GRACE_DEFAULT);
     spec->nice = (int)gn_args_num(a, "nice", -1);
-    if (!gn_args_has(a, "all-sizes"))
-        spec->max_bytes = (uint64_t)gn_args_num(a, "max-size", MAX_SIZE_DEFAULT);
     spec->dest = dest ? gn_path_join(c->ctx->cwd, dest) : NULL;
     spec->no_fetch = gn_args_has(a, "no-fetch");
     spec->sync_s = gn_args_num(a, "sync", 0);
     take_needs(a, &project->needs, &spec->needs);
     say_unchecked(c, &spec->needs);
-    gn_cli_skip_own_output(project->root, &spec->ignore);
     return take_words(c, project, spec, err);
 }
 
@@ -113,7 +120,7 @@ static void say_notes(const struct gn_cli *c, const struct gn_asked *a)
     free(quoted);
 }
 
-int gn_cli_asked(struct gn_cli *c, struct gn_asked *out, struct gn_err *err)
+int gn_cli_asked(struct gn_cli *c, bool program, struct gn_asked *out, struct gn_err *err)
 {
     struct gn_asked a = {0};
     char *start = project_start(c);
@@ -127,7 +134,9 @@ int gn_cli_asked(struct gn_cli *c, struct gn_asked *out, struct gn_err *err)
     if (!rc)
         say_notes(c, &a);
     if (!rc)
-        rc = take_spec(c, &a.config.project, &a.spec, err);
+        take_ship(c, &a.config.project, &a.spec);
+    if (!rc && program)
+        rc = take_run(c, &a.config.project, &a.spec, err);
     if (rc)
         gn_asked_clear(&a);
     else

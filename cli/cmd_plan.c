@@ -115,7 +115,7 @@ int gn_cli_preview(struct gn_cli *c, const struct gn_asked *a, struct gn_err *er
 int cmd_plan(struct gn_cli *c, struct gn_err *err)
 {
     struct gn_asked a;
-    int rc = gn_cli_asked(c, &a, err);
+    int rc = gn_cli_asked(c, true, &a, err);
 
     if (rc)
         return rc;

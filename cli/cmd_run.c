@@ -66,7 +66,7 @@ static int start(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
 int cmd_run(struct gn_cli *c, struct gn_err *err)
 {
     struct gn_asked a;
-    int rc = gn_cli_asked(c, &a, err);
+    int rc = gn_cli_asked(c, true, &a, err);
 
     if (rc)
         return rc;

@@ -68,6 +68,13 @@ static const struct gn_opt ship[] = {
     END,
 };
 
+/* `ship` alone: where to, and what is no part of the project. */
+static const struct gn_opt where[] = {
+    WORD("target", 't', TARGET, "NAME", "where: a configured name, an ssh alias, user@host"),
+    MANY("data", DIR, "DIR", "ship this once per host and share it between runs"),
+    END,
+};
+
 static const struct gn_opt ps[] = {
     FLAG("all", 0, "every run, not only the newest and those that are not over"),
     FLAG("refresh", 0, "ask the targets first"),
@@ -124,6 +131,7 @@ static const struct gn_opt target[] = {
 };
 
 const struct gn_opt *const gn_options_start[] = {how, need, home, ship, reach, gn_options_common, NULL};
+const struct gn_opt *const gn_options_ship[] = {where, ship, reach, gn_options_common, NULL};
 const struct gn_opt *const gn_options_ps[] = {ps, reach, gn_options_common, NULL};
 const struct gn_opt *const gn_options_show[] = {gn_options_common, NULL};
 const struct gn_opt *const gn_options_logs[] = {logs, reach, gn_options_common, NULL};

@@ -9,6 +9,7 @@
 extern const struct gn_opt gn_options_common[]; /* every command has them */
 
 extern const struct gn_opt *const gn_options_start[]; /* run, plan */
+extern const struct gn_opt *const gn_options_ship[];
 extern const struct gn_opt *const gn_options_ps[];
 extern const struct gn_opt *const gn_options_show[];
 extern const struct gn_opt *const gn_options_logs[];

@@ -8,13 +8,18 @@
 
 #define SECOND_PRESS_MS 2000
 
-int gn_cli_engine(struct gn_cli *c, struct gn_engine *e, struct gn_err *err)
+struct gn_engine gn_cli_road(const struct gn_cli *c)
 {
-    *e = (struct gn_engine){
+    return (struct gn_engine){
         .ctx = c->ctx,
         .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")},
         .connect = gn_provider_connect,
     };
+}
+
+int gn_cli_engine(struct gn_cli *c, struct gn_engine *e, struct gn_err *err)
+{
+    *e = gn_cli_road(c);
     return gn_store_open(c->ctx, &e->store, err);
 }
 

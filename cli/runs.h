@@ -7,6 +7,9 @@
 #include "cli/cmd.h"
 #include "gnrrun/engine.h"
 
+/* An engine that reaches targets and knows no runs. */
+struct gn_engine gn_cli_road(const struct gn_cli *c);
+
 /* The store and what else the engine wants; close the store when done. */
 GN_MUST int gn_cli_engine(struct gn_cli *c, struct gn_engine *e, struct gn_err *err);
 
@@ -19,7 +22,8 @@ struct gn_asked {
     struct gn_target target;
     struct gn_spec spec;
 };
-GN_MUST int gn_cli_asked(struct gn_cli *c, struct gn_asked *out, struct gn_err *err);
+/* program: one must be given, or configured. */
+GN_MUST int gn_cli_asked(struct gn_cli *c, bool program, struct gn_asked *out, struct gn_err *err);
 void gn_asked_clear(struct gn_asked *a);
 
 /* What plan and --dry-run say. */

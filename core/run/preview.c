@@ -145,11 +145,12 @@ int gn_preview_make(const struct gn_ctx *ctx, const struct gn_config *config,
         .python = spec->python,
         .run = run,
     };
-    int rc;
+    int rc = GN_OK;
 
     there.cwd = spec->cwd;
-    rc = gn_program_resolve(&there, &config->project, &spec->words, &p.program, err);
-    if (!rc)
+    if (spec->words.n)
+        rc = gn_program_resolve(&there, &config->project, &spec->words, &p.program, err);
+    if (!rc && spec->words.n)
         rc = gn_setup_detect(ctx, &config->project, spec->setup, &p.setup, err);
     if (!rc)
         rc = add_all_data(ctx, config, target, spec, &p, err);
@@ -157,7 +158,7 @@ int gn_preview_make(const struct gn_ctx *ctx, const struct gn_config *config,
         rc = scan_project(ctx, &config->project, spec, &p, err);
     if (!rc)
         rc = check_shipped(&p, err);
-    if (!rc) {
+    if (!rc && spec->words.n) {
         job.snapshot = p.tree->id;
         rc = gn_job_write(ctx, &job, &p.job, &p.env, err);
     }

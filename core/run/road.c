@@ -23,6 +23,17 @@ int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road, 
     return rc;
 }
 
+void gn_road_lend(struct gn_road *road, struct gn_engine *e, struct gn_run *run,
+                  const struct gn_config *config, const struct gn_target *target,
+                  const struct gn_spec *spec)
+{
+    *road = (struct gn_road){.e = e, .run = run, .shown = &run->shown_bytes};
+    road->config = *config;
+    road->target = *target;
+    road->spec = *spec;
+    gn_random_hex(road->client, 8);
+}
+
 void gn_road_close(struct gn_road *road)
 {
     gn_road_hang_up(road);

@@ -27,6 +27,10 @@ struct gn_road {
 GN_MUST int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road,
                          struct gn_err *err);
 void gn_road_close(struct gn_road *road);
+/* One whose parts are all the caller's: to be hung up, not closed. */
+void gn_road_lend(struct gn_road *road, struct gn_engine *e, struct gn_run *run,
+                  const struct gn_config *config, const struct gn_target *target,
+                  const struct gn_spec *spec);
 
 /* How to log in, from here on; and that it was done. */
 struct gn_ssh_opts gn_road_ssh_opts(const struct gn_road *road);

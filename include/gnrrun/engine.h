@@ -63,7 +63,7 @@ struct gn_preview {
     } * data;
     size_t n_data;
 };
-/* run: its name, for GNRRUN_RUN; NULL: not known yet. */
+/* run: its name, for GNRRUN_RUN; NULL: not known yet.  A spec without words is of no program. */
 GN_MUST int gn_preview_make(const struct gn_ctx *ctx, const struct gn_config *config,
                             const struct gn_target *target, const struct gn_spec *spec,
                             const char *run, struct gn_preview *out, struct gn_err *err);
@@ -73,6 +73,18 @@ void gn_preview_clear(struct gn_preview *p);
 GN_MUST int gn_engine_create(struct gn_engine *e, const struct gn_config *config,
                              const struct gn_target *target, const struct gn_spec *spec,
                              const char *note, struct gn_run *run, struct gn_err *err);
+
+/* `ship`: what the target lacks of project and data comes there; nothing is run. */
+struct gn_ship_report {
+    char snapshot[GN_HASH_HEX];
+    uint64_t entries, bytes; /* of the project */
+    uint64_t sent_bytes;     /* over the line */
+};
+/* line: an open connection to use, which stays the caller's, or NULL.  A broken line is tried again. */
+GN_MUST int gn_engine_ship(struct gn_engine *e, const struct gn_config *config,
+                           const struct gn_target *target, const struct gn_spec *spec,
+                           struct gn_transport *line, struct gn_ship_report *report,
+                           struct gn_err *err);
 
 enum gn_until {
     GN_UNTIL_STARTED, /* --detach */

@@ -1,8 +1,11 @@
 #include "ssh_private.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #if defined(__linux__) && (defined(__aarch64__) || defined(__arm__))
@@ -73,6 +76,21 @@ static void keep_alive(struct gn_hop *h, const struct gn_ctx *ctx)
     (void)ssh_send_keepalive(h->session);
 }
 
+/*
+ * sshd answers in pieces and does not send the second before the first is acknowledged: without
+ * this each such answer waits for our kernel's patience (40 ms).  It forgets, so it is told again.
+ */
+static void acknowledge_at_once(int fd)
+{
+#ifdef TCP_QUICKACK
+    int one = 1;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+#else
+    (void)fd;
+#endif
+}
+
 int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx, struct gn_err *err)
 {
     int64_t end = timeout_ms < 0 ? -1 : ctx->mono_ms(ctx) + timeout_ms;
@@ -88,6 +106,7 @@ int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx, 
             events |= POLLOUT;
         if (left < slice)
             slice = left < 0 ? 0 : left;
+        acknowledge_at_once(fd);
         rc = gn_wait_fd(ctx, fd, events, slice, err);
         if (rc != GN_E_TIMEOUT)
             return rc;

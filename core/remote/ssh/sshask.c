@@ -5,12 +5,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "gnrrun/fs.h"
 #include "gnrrun/mem.h"
+#include "sshcache.h"
 
 #define SAY_MS 15000 /* a Match exec of the user's may ask the network */
 
@@ -65,8 +67,8 @@ static int ask_ssh(const struct gn_ctx *ctx, char *const argv[], struct gn_buf *
     return rc;
 }
 
-int gn_ssh_ask(const struct gn_ctx *ctx, const char *file, const char *alias, const char *user,
-               int port, struct gn_buf *said, struct gn_err *err)
+static int run_ssh(const struct gn_ctx *ctx, const char *file, const char *alias, const char *user,
+                   int port, struct gn_buf *said, struct gn_err *err)
 {
     char *argv[12];
     struct gn_strs args = GN_STRS_INIT;
@@ -94,5 +96,20 @@ int gn_ssh_ask(const struct gn_ctx *ctx, const char *file, const char *alias, co
     argv[n] = NULL;
     rc = ask_ssh(ctx, argv, said, err);
     gn_strs_clear(&args);
+    return rc;
+}
+
+int gn_ssh_ask(const struct gn_ctx *ctx, const char *file, const char *alias, const char *user,
+               int port, struct gn_buf *said, struct gn_err *err)
+{
+    char *path = gn_sshcache_path(ctx, file, alias, user, port);
+    int rc = GN_OK;
+
+    if (!path || !gn_sshcache_get(path, said)) {
+        rc = run_ssh(ctx, file, alias, user, port, said, err);
+        if (rc == GN_OK && path)
+            gn_sshcache_put(ctx, path, said);
+    }
+    free(path);
     return rc;
 }
