@@ -174,7 +174,8 @@ static int pack_all(struct gn_parcel *p, const struct gn_far_file *files, size_t
     if (!rc && gn_buf_over(&p->before))
         rc = gn_err_set(err, GN_E_LIMIT, "too many files to remove");
     if (!rc)
-        rc = gn_pack_mem(p->pack, "before", 0600, p->before.ptr, p->before.len, err);
+        rc = gn_pack_mem(p->pack, "before", 0600, p->before.ptr, p->told_before ? 0 : p->before.len,
+                         err);
     if (!rc)
         rc = gn_pack_dir(p->pack, "x", 0700, err);
     if (!rc)

@@ -25,8 +25,9 @@ struct gn_parcel {
     uint64_t files, total, entries; /* of the difference; total in bytes */
     uint64_t parts;                 /* entries of a whole tree that are there already */
     uint64_t packed, done, wire;
-    bool complete; /* its last part may have arrived: then it may have been started */
-    int rc;        /* first failure while the difference is walked */
+    bool told_before; /* `before` went with the question */
+    bool complete;    /* its last part may have arrived: then it may have been started */
+    int rc;           /* first failure while the difference is walked */
     struct gn_err *err;
 };
 

@@ -16,6 +16,7 @@
 
 /* Sent without having been asked for: so much is lost at most when the notes are wrong. */
 #define SURE_BYTES ((uint64_t)4 << 20)
+#define SURE_GONE  ((size_t)4 << 10) /* of names of what must go */
 /* Worth a copy in advance. */
 #define SPARE_ENTRIES 300
 #define SPARE_BYTES   ((uint64_t)32 << 20)
@@ -80,12 +81,15 @@ static int ask(struct shipping *s, const char *sure, struct gn_err *err)
 {
     const struct gn_cargo *c = s->cargo;
     bool remote = s->road->target.type != GN_TARGET_LOCAL;
+    bool quick = *sure && s->parcel.before.len <= SURE_GONE;
     const struct gn_far_arg args[] = {{"root", gn_road_root(s->road)},
                                       {"token", c->token},
                                       {"proj", s->key},
                                       {"id", c->tree->id},
                                       {"base", s->bases},
                                       {"sure", sure},
+                                      {"quick", quick ? "1" : "0"},
+                                      {"before", quick ? s->parcel.before.ptr : ""},
                                       {"zstd", remote ? "1" : "0"},
                                       {"links", c->links},
                                       {"spare", s->spare},
@@ -94,6 +98,7 @@ static int ask(struct shipping *s, const char *sure, struct gn_err *err)
                                       {"start", "1"},
                                       {NULL, NULL}};
 
+    s->parcel.told_before = quick;
     return (*sure ? gn_far_start : gn_far_open)(s->road->line, "launch", args, &s->parcel.far,
                                                 s->road->e->ctx, err);
 }

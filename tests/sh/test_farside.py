@@ -248,8 +248,8 @@ def launch(host, job, opts='', token=None, tree=(('a.py', b'print(1)\n', 0o644),
     """Returns the token, the launch line, and the lines after it."""
     token = token or host.token()
     snap_id = snap_id or hashlib.sha256(repr(tree).encode()).hexdigest()
-    f = host.far('launch', token=token, proj='proj', id=snap_id, base=base, zstd=0, links=links,
-                 start=start, **kw)
+    f = host.far('launch', **dict(dict(token=token, proj='proj', id=snap_id, base=base, zstd=0, links=links,
+                                       start=start), **kw))
     line = f.line()
     if line.startswith('launch ') and fields(line)['run'] == 'none':
         if fields(line)['snap'] == 'have':
@@ -342,7 +342,7 @@ def test_states(host):
     check(host.status('nothere')['state'] == 'none', 'none')
     token, line, out = launch(host, 'echo setup >$GNRRUN_RUN_DIR/phase; while [ ! -e go ]; do sleep 0.05; done',
                               start=0, tree=(('states', b'1', 0o644),))
-    check(fields(line) == {'run': 'none', 'snap': 'full', 'zstd': '0'}, line)
+    check(fields(line) == {'run': 'none', 'snap': 'full', 'base': '-', 'zstd': '0', 'parts': '0'}, line)
     check(fields(out[0])['state'] == 'prepared', out)
     _, line, out = launch(host, '', token=token)
     check(fields(line)['run'] == 'prepared' and fields(out[0])['state'] == 'running', out)
@@ -783,8 +783,138 @@ def test_base_and_links(host):
     check(fields(line)['snap'] == 'have' and out[0].startswith('st '), (line, out))
 
 
-def put(host, ident, members):
-    f = host.far('put', id=ident, ns='data', zstd=0)
+def snapshot(host, proj, name):
+    """path -> content of a snapshot."""
+    top, out = host.v1('snap', proj, name), {}
+    for folder, _, files in os.walk(top):
+        for f in files:
+            with open(os.path.join(folder, f), 'rb') as x:
+                out[os.path.relpath(os.path.join(folder, f), top)] = x.read()
+    return out
+
+
+def ship(host, proj, snap_id, tree, base='', data=None, before='', after=b'', **kw):
+    """The tree alone, without a run: the launch line and the lines after it."""
+    if kw.get('quick'):
+        kw['before'], before = before, ''
+    f = host.far('launch', proj=proj, id=snap_id, base=base, zstd=0, **kw)
+    line = f.line()
+    if fields(line)['snap'] != 'have':
+        f.send(b'.\n')
+        f.send(data if data is not None else tar_of(tree_members(tree, after, before.encode())))
+    f.eof()
+    return fields(line), f.lines()
+
+
+OLD = [('keep', b'same', 0o644), ('d', None, 0o755), ('d/gone', b'x', 0o644), ('change', b'old', 0o644)]
+NEW = {'keep': b'same', 'd': b'a file', 'change': b'new', 'more/x': b'y'}
+DELTA = [('d', b'a file', 0o644), ('change', b'new', 0o644), ('more', None, 0o755), ('more/x', b'y', 0o644)]
+
+
+def test_quick_delta(host):
+    """What little changed is put in while it comes; sent unasked, it is dropped when it does not fit."""
+    check(ship(host, 'quick', 'one', OLD)[1] == ['ok', 'end'], 'first')
+    said, out = ship(host, 'quick', 'two', DELTA, base='one', sure='one', quick=1, before='rm -rf -- ./d\n')
+    check(said['snap'] == 'base' and out == ['ok', 'end'], (said, out))
+    check(snapshot(host, 'quick', 'two') == NEW, snapshot(host, 'quick', 'two'))
+    said, out = ship(host, 'quick', 'two', [], base='two', sure='two')
+    check(said['snap'] == 'have' and out == ['ok', 'end'], (said, out))
+    said, out = ship(host, 'quick', 'three', DELTA, base='one', sure='one', quick=1)
+    check(said['snap'] == 'full' and out == [], 'not as thought: %s %s' % (said, out))
+    await_empty(host)
+    check(sorted(os.listdir(host.v1('snap', 'quick'))) == ['.moved', 'two'], os.listdir(host.v1('snap', 'quick')))
+
+
+def await_empty(host):
+    end = time.monotonic() + 10
+    while os.listdir(host.v1('tmp')):
+        check(time.monotonic() < end, 'leftovers %s' % os.listdir(host.v1('tmp')))
+        time.sleep(0.02)
+
+
+def test_torn_delta(host):
+    """A change that is cut off at any byte is completed by the same change, and is the base of nothing else."""
+    rnd = random.Random(5)
+    data = tar_of(tree_members(DELTA + [('big', b'z' * 30000, 0o644)]))
+    for i in range(4):
+        ship(host, 'torn', 'one', OLD)
+        how = dict(base='one', sure='one', quick=1, before='rm -rf -- ./d\n')
+        _, out = ship(host, 'torn', 'two', [], data=data[:rnd.randrange(1024, data.rindex(b'after'))], **how)
+        check(out[-1].startswith('err tar'), out)
+        check(os.path.isdir(host.v1('snap', 'torn', 'one+two')), os.listdir(host.v1('snap', 'torn')))
+        said, _ = ship(host, 'torn', 'other', [], base='one', sure='one', quick=1)
+        check(said['snap'] == 'full', 'a torn tree is no base: %s' % said)
+        said, out = ship(host, 'torn', 'two', [], data=data, **how)
+        check(said['snap'] == 'base' and out == ['ok', 'end'], (said, out))
+        check(snapshot(host, 'torn', 'two') == dict(NEW, big=b'z' * 30000), 'completed')
+        shutil.rmtree(host.v1('snap', 'torn', 'two'))
+
+
+def test_killed_delta(host):
+    """Killed at any instant, the far side gives the base back, or what it had made of it."""
+    rnd = random.Random(11)
+    data = tar_of(tree_members(DELTA))
+    for i in range(8):
+        ship(host, 'killed', 'one', OLD)
+        f = host.far('launch', proj='killed', id='two', base='one', zstd=0, sure='one', quick=1, before='rm -rf -- ./d\n')
+        threading.Timer(rnd.random() * 0.1, f.p.kill).start()
+        f.send(b'.\n' + data)
+        f.close()
+        said, out = ship(host, 'killed', 'two', [], data=data, base='one', before='rm -rf -- ./d\n', quick=1, sure='one')
+        check(said['snap'] in ('have', 'base') and out == ['ok', 'end'], (said, out))
+        check(snapshot(host, 'killed', 'two') == NEW, snapshot(host, 'killed', 'two'))
+        shutil.rmtree(host.v1('snap', 'killed', 'two'))
+    for d in os.listdir(host.v1('tmp')):  # what tidy does in a day
+        shutil.rmtree(host.v1('tmp', d), ignore_errors=True)
+
+
+def test_spare(host):
+    """A copy made in advance becomes the next run's folder, moved forward with the tree."""
+    tree = OLD + [('fill%d' % i, b'x', 0o644) for i in range(30)]
+    token, _, _ = launch(host, 'echo bad >keep; cat change', tree=tree, proj='spare', snap_id='one', spare=1000)
+    host.await_state(token, 'ended')
+    end = time.monotonic() + 10
+    while not os.path.isdir(host.v1('spare', 'spare', 'one')):
+        check(time.monotonic() < end, 'no spare')
+        time.sleep(0.02)
+    spare = os.stat(host.v1('spare', 'spare', 'one', 'fill1')).st_ino
+    token, line, out = launch(host, 'cat keep change more/x', tree=DELTA, proj='spare', snap_id='two', base='one', before='rm -rf ./d\n')
+    check(fields(line)['snap'] == 'base', line)
+    host.await_state(token, 'ended')
+    check(follow(host, token)[0] == b'samenewy', follow(host, token)[0])
+    check(os.stat(host.v1('runs', token, 'work', 'fill1')).st_ino == spare, 'it was copied')
+    check(not os.path.exists(host.v1('spare', 'spare', 'two')), 'a spare is used once')
+    want = dict(NEW, **{'fill%d' % i: b'x' for i in range(30)})
+    check(snapshot(host, 'spare', 'two') == want, 'snapshot')
+
+
+def test_whole_goes_on(host):
+    """A whole tree that is cut off goes on where it stood."""
+    tree = [('a', None, 0o755)] + [('a/%03d\n' % i, b'x' * 5000, 0o644) for i in range(60)] + [('b', b'last', 0o644)]
+    data = tar_of(tree_members(tree))
+    said, out = ship(host, 'whole', 'w', [], data=data[:len(data) // 2], resume=1, client='me')
+    check(said['snap'] == 'full' and out[-1].startswith('err tar'), (said, out))
+    said, _ = ship(host, 'whole', 'w', [], data=b'', resume=0)
+    check(said['parts'] == '0', said)
+    f = host.far('launch', proj='whole', id='w', zstd=0, resume=1, client='me')
+    said = fields(f.line())
+    parts = int(said['parts'])
+    check(20 < parts < 60, said)
+    # somebody's line that is thought to be alive is ended by the same client alone
+    g = host.far('launch', proj='whole', id='w', zstd=0, resume=1, client='other')
+    check(fields(g.line())['parts'] == '0', 'two write into one')
+    g.close()
+    h = host.far('launch', proj='whole', id='w', zstd=0, resume=1, client='me')
+    check(int(fields(h.line())['parts']) == parts, 'the same client')
+    f.close()
+    h.send(b'.\n' + tar_of(tree_members(tree[:1] + tree[parts - 1:])))
+    h.eof()
+    check(h.lines() == ['ok', 'end'], 'completed')
+    check(snapshot(host, 'whole', 'w') == {n: c for n, c, _ in tree if c is not None}, 'content')
+
+
+def put(host, ident, members, **kw):
+    f = host.far('put', id=ident, ns='data', zstd=0, **kw)
     line = f.line()
     if 'have=0' in line:
         f.send(b'.\n' + tar_of(members))
@@ -804,11 +934,15 @@ def test_put_and_data(host):
         check(f.read() == '12345', 'after')
     for n in ('', 'a', 's', 's/b'):
         check(not os.stat(host.v1('data', 'd1', n)).st_mode & 0o222, n + ' is writable')
+    line, out = put(host, 'd2', tree_members([('s/b', b'y', 0o644)], before=b'rm -f a\n'), base='d1')
+    check(fields(line)['base'] == 'd1' and out == ['ok'], (line, out))
+    with open(host.v1('data', 'd2', 's', 'b')) as f, open(host.v1('data', 'd1', 's', 'b')) as g:
+        check(f.read() + g.read() == 'yx' and not os.path.exists(host.v1('data', 'd2', 'a')), 'what changed')
     links = "link data/d1 'in put/da'\\''ta'\nlink /etc 'etc'\n"
     token = started(host, 'cat "in put/da\'ta/a"; ls -d etc/passwd', links=links)
     host.await_state(token, 'ended')
     check(follow(host, token)[0] == b'12345etc/passwd\n', 'data')
-    _, _, out = launch(host, 'true', links="link data/d2 'x'\n")
+    _, _, out = launch(host, 'true', links="link data/d3 'x'\n")
     check(out[-1].startswith('err notfound'), out)
     _, _, out = launch(host, 'true', links="link /etc '../x'\n")
     check(out[-1].startswith('err proto'), out)

@@ -15,8 +15,12 @@ begin() {
     [ -d "$t" ] || e=$(mkdir "$t" 2>&1) || fail "cannot make $t" "$e"
     cleanup=$t
     start_of $$
-    put "$t/by" "$$ ${started:-0} $boot $here" || unwritable "$t"
-    put "$t/client" "${a_client:-}"
+    note "$t/by" "$$ ${started:-0} $boot $here ${a_client:-}" || unwritable "$t"
+}
+
+# note FILE TEXT: where nobody looks before it is there.
+note() {
+    { printf '%s\n' "$2" >"$1"; } 2>/dev/null
 }
 
 # unwritable FOLDER: a word could not be put there.
@@ -32,9 +36,8 @@ take_over() {
     if is_held "$part"; then
         first "$part/by"
         fields
-        pid=$f1 since=$f2 on=$f4
-        first "$part/client"
-        if [ "$on" != "$here" ] || [ "$line" != "${a_client:-}" ]; then return; fi
+        pid=$f1 since=$f2
+        if [ "$f4" != "$here" ] || [ "$f5" != "${a_client:-}" ]; then return; fi
         members "$pid" none
         signal KILL
         n=0
@@ -55,9 +58,16 @@ begin_full() {
     fi
 }
 
-# discard: a whole tree that was cut off may go on later.
+# keep_whole: a whole tree that was cut off may go on later.
+keep_whole() {
+    case ${a_resume:-0},$died,$cleanup in
+    1,,"$v1/tmp/full.$a_id" | 1,tar,"$v1/tmp/full.$a_id") rm -f "$cleanup/by" ;;
+    *) wipe "$cleanup" ;;
+    esac
+}
+
 discard() {
-    case ${a_resume:-0},$snap,$died in 1,full, | 1,full,tar) rm -f "$cleanup/by" ;; *) wipe "$cleanup" ;; esac
+    keep_whole
 }
 
 # how_packed: the first line: "z" is zstd, "." is not.
@@ -72,18 +82,14 @@ how_packed() {
     esac
 }
 
-# spool [MEMBER...]: all of it is here before anything is changed.
+# spool [MEMBER...]: all of it comes into a file, and these out of it.
 spool() {
     if [ "$zstd" = 1 ]; then
-        e=$({ zstd -dcq >"$t/tar"; echo "rc=$?"; } 2>&1 | shorten)
+        e=$(zstd -dcq 2>&1 >"$t/tar") || torn "$e"
     else
-        e=$({ cat >"$t/tar"; echo "rc=$?"; } 2>&1 | shorten)
+        e=$(cat 2>&1 >"$t/tar") || torn "$e"
     fi
-    case $e in
-    *rc=0) ;;
-    *) torn "$e" ;;
-    esac
-    e=$(tar -xpof "$t/tar" -C "$t" before "$@" x after 2>&1) || torn "$e"
+    [ $# = 0 ] || e=$(tar -xpof "$t/tar" -C "$t" "$@" 2>&1) || torn "$e"
 }
 
 # torn TEXT: cut off, or no room for it.

@@ -25,7 +25,7 @@ main() {
     word "$a_client"
     make_root
     boot_id
-    here=$(uname -n)
+    host_name
     choose_zstd
     part=$v1/tmp/part.$a_key
     take_over

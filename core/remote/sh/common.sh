@@ -158,13 +158,12 @@ wipe() {
 # one that was there first; then it is taken out again.
 rename() {
     [ ! -e "$2" ] || return 1
-    if mv_t; then
-        mv -T -- "$1" "$2" 2>/dev/null
-        return
-    fi
-    mv -- "$1" "$2" 2>/dev/null || return 1
-    [ -e "$2/${1##*/}" ] || return 0
-    mv -- "$2/${1##*/}" "$1"
+    mv -T -- "$1" "$2" 2>/dev/null && return
+    if [ -e "$2" ] || mv_t; then return 1; fi
+    # a name that nothing in it has
+    mv -- "$1" "$1.$$" 2>/dev/null && mv -- "$1.$$" "$2" 2>/dev/null || return 1
+    [ -e "$2/${1##*/}.$$" ] || return 0
+    mv -- "$2/${1##*/}.$$" "$1"
     return 1
 }
 
@@ -305,6 +304,12 @@ boot_id() {
     boot=${boot:-unknown}
 }
 
+# host_name: here=the name of this machine.
+host_name() {
+    [ -r /proc/sys/kernel/hostname ] && read -r here </proc/sys/kernel/hostname && return
+    here=$(uname -n)
+}
+
 # start_of PID: started=when it was; with the number it names one process for ever.
 # Fails if there is none, or only its zombie.
 start_of() {
@@ -442,14 +447,14 @@ first() {
     [ -n "$line" ]
 }
 
-# fields: f1 to f4, the words of $line.  No here-document: some shells make a file of
+# fields: f1 to f5, the words of $line.  No here-document: some shells make a file of
 # it, and the disk may be full.
 fields() {
     set -f
     # shellcheck disable=SC2086 # it is to be split
     set -- $line
     set +f
-    f1=${1-} f2=${2-} f3=${3-} f4=${4-}
+    f1=${1-} f2=${2-} f3=${3-} f4=${4-} f5=${5-}
 }
 
 # state_of DIR: state, code, sig, reason, start, end, setup, host; without a child
@@ -476,8 +481,9 @@ lost() {
 }
 
 from_ids() {
-    : "${boot:=}" "${here:=$(uname -n)}"
+    : "${boot:=}" "${here:=}"
     [ -n "$boot" ] || boot_id
+    [ -n "$here" ] || host_name
     fields
     sup_pid=$f1 sup_start=$f2 sup_boot=$f3 host=$f4
     job_pid=0 job_start=-

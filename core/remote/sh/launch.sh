@@ -10,12 +10,15 @@
 
 # --- what is there ---
 
-# look: snap=have, base or full.
+# look: snap=have, base or full.  A change that was cut off has left a tree BASE+NEW: the
+# same change, made again, completes it, and nothing else can be made of it.
 look() {
-    snap=full base=
+    snap=full base='' from=''
     if [ -d "$whole" ]; then snap=have; return 0; fi
     for b in ${a_base:-}; do
-        if [ -d "$snaps/$b" ]; then snap=base base=$b; return 0; fi
+        for from in "$b" "$b+$a_id"; do
+            if [ -d "$snaps/$from" ]; then snap=base base=$b; return 0; fi
+        done
     done
     return 1
 }
@@ -28,9 +31,10 @@ held() {
         fields
         [ "$f1" = "$a_proj" ] || continue
         case " $a_id ${a_base:-} " in *" $f2 "* | *" $f3 "*) ;; *) continue ;; esac
-        was=$f2
-        if is_held "${h%/holds}"; then return 0; fi
-        [ -e "${h%/holds}/changing" ] || rename "${h%/holds}/tree" "$snaps/$was" && return 0
+        was=$f2 will=$f3 d=${h%/holds}
+        if is_held "$d"; then return 0; fi
+        [ ! -e "$d/changing" ] || was=$was+$will
+        if rename "$d/tree" "$snaps/$was"; then return 0; fi
     done
     return 1
 }
@@ -46,51 +50,94 @@ what_is_there() {
 
 # --- moving forward ---
 
-# move_forward: from $base to a_id.  Who copies from it meanwhile sees by "moved" that he must not trust his copy.
+# take_base: it is ours alone, and whoever copies from it sees by "moved" that he must not trust his copy.
+take_base() {
+    note "$t/holds" "$a_proj $base $a_id" || unwritable "$t"
+    if ! rename "$snaps/$from" "$t/tree"; then die moved 'another ship of this project came between'; fi
+    if ! { : >"$t/changing"; } 2>/dev/null || ! note "$snaps/.moved" "$a_nonce"; then unwritable "$t"; fi
+}
+
+# give_back: what was left half changed, for the same change to go on.
+give_back() {
+    if [ -e "$cleanup/changing" ] && [ -d "$cleanup/tree" ]; then rename "$cleanup/tree" "$snaps/$base+$a_id"; fi
+}
+
+discard() {
+    give_back
+    keep_whole
+}
+
+# move_forward: from $base to a_id, by what was spooled.
 move_forward() {
-    put "$t/holds" "$a_proj $base $a_id"
-    if ! rename "$snaps/$base" "$t/tree"; then
-        [ -d "$whole" ] || die moved 'another ship of this project came between'
-        return
-    fi
-    : >"$t/changing"
-    put "$snaps/.moved" "$a_nonce" || unwritable "$snaps"
+    take_base
     change "$t"
-    spare_forward
-    put_down
+    spare_forward change
+}
+
+# move_quickly: so little that it is changed while it comes; a_before is what must go.
+move_quickly() {
+    take_base
+    remove_in "$t"
+    if [ -z "$a_token" ] && [ ! -d "$spares/$base" ]; then
+        if [ "$zstd" = 1 ]; then
+            e=$(zstd -dcq | tar -xpof - -C "$t" 2>&1) || torn "$e"
+        else
+            e=$(tar -xpof - -C "$t" 2>&1) || torn "$e"
+        fi
+    else
+        spool
+        e=$(tar -xpof "$t/tar" -C "$t" 2>&1) || torn "$e"
+    fi
+    [ -f "$t/after" ] || die tar 'the archive ended before its end'
+    finish_in "$t"
+    spare_forward change_quickly
+}
+
+remove_in() {
+    [ -z "${a_before:-}" ] || e=$(cd "$1/tree" && eval "$a_before" 2>&1) || fail 'cannot delete in the copy' "$e"
+}
+
+finish_in() {
+    [ ! -s "$t/after" ] || e=$(cd "$1" && sh -e "$t/after" </dev/null 2>&1) || fail 'cannot put files together' "$e"
+}
+
+change_quickly() {
+    remove_in "$1"
+    e=$(tar -xpof "$t/tar" -C "$1" tree 2>&1) || torn "$e"
+    finish_in "$1"
 }
 
 # put_down: the tree gets its name, unless somebody else's has it.
 put_down() {
-    e=$(mkdir -p -- "$snaps" 2>&1) || fail 'cannot make the folder of snapshots' "$e"
+    [ -d "$snaps" ] || e=$(mkdir -p -- "$snaps" 2>&1) || fail 'cannot make the folder of snapshots' "$e"
     rename "$t/tree" "$whole" || [ -d "$whole" ] || die sys "cannot make $whole"
-    rm -f "$t/changing" "$t/holds"
 }
 
-# spare_forward: what cannot be moved is copied anew.
+# spare_forward CHANGE: what cannot be moved is copied anew.
 spare_forward() {
     [ -d "$spares/$base" ] || return 0
     if mkdir "$t/spare" && ln -s ../x "$t/spare/x" && rename "$spares/$base" "$t/spare/tree"; then
-        (change "$t/spare") >/dev/null 2>&1 || wipe "$t/spare"
+        ($1 "$t/spare") >/dev/null 2>&1 || wipe "$t/spare"
     fi
 }
 
 receive() {
     how_packed
-    case $snap in
-    full)
+    case $snap,${a_quick:-0} in
+    full,*)
         unpack "$t"
-        rm -f "$t/before"
         # a folder without the right to write would keep us from changing it later
         find "$t/tree" -type d ! -perm -700 -exec chmod u+rwx {} \;
         ;;
-    *) if [ -n "$a_token" ]; then spool run; else spool; fi ;;
+    have,*) spool run after ;;
+    *,1) move_quickly ;;
+    *)
+        if [ -n "$a_token" ]; then spool before run x after; else spool before x after; fi
+        move_forward
+        ;;
     esac
     [ -z "$a_token" ] || { [ -f "$t/run/job" ] && [ -f "$t/run/sup" ]; } || die tar 'a part of the run is missing'
-    case $snap in
-    full) put_down ;;
-    base) move_forward ;;
-    esac
+    [ "$snap" = have ] || put_down
 }
 
 # --- the run ---
@@ -145,7 +192,8 @@ furnish() {
     eval "${a_links:-}"
     wipe "$t/tree"
     e=$(mv -f -- "$t/run"/* "$t/" 2>&1) || fail 'cannot put the run together' "$e"
-    rm -rf -- "$t/run" "$t/spare" "$t/x" "$t/tar" "$t/before" "$t/after" "$t/by" "$t/client"
+    for f in run spare x tar before after by holds changing; do set -- "$@" "$t/$f"; done
+    rm -rf -- "$@"
     chmod go-rwx "$t" "$t/job" "$t/sup"
     [ ! -f "$t/env" ] || chmod 0600 "$t/env"
     mark
@@ -190,7 +238,7 @@ start_run() {
 
 # tidy: what nobody finished in a day goes, and what was long unused.
 tidy() {
-    touch "$whole"
+    touch -c "$whole"
     find "$v1/tmp/." ! -name . -prune -mtime +0 | while IFS= read -r f; do
         case $f in "$v1/tmp/./"*) wipe "$f" ;; esac
     done
@@ -208,8 +256,9 @@ make_spare() {
     if ! number "$a_spare" || ! number "${4:-}" || ! more "$4" "$((a_spare * 4))"; then return; fi
     s=$v1/tmp/spare.$a_nonce
     mkdir "$s" || return
-    set -- nice -n 10
-    has ionice && ionice -c 3 true 2>/dev/null && set -- nice -n 10 ionice -c 3
+    set --
+    if nice -n 10 true 2>/dev/null; then set -- nice -n 10; fi
+    if ionice -c 3 true 2>/dev/null; then set -- "$@" ionice -c 3; fi
     if copy_whole "$s/tree" "$@"; then
         for f in "$spares"/*; do wipe "$f"; done
         mkdir -p "$spares"
@@ -221,6 +270,7 @@ make_spare() {
 afterwards() {
     (
         trap '' HUP
+        [ -z "$leftover" ] || wipe "$leftover"
         tidy
         make_spare
     ) </dev/null >/dev/null 2>&1 &
@@ -230,7 +280,7 @@ afterwards() {
 
 # bring: the tree, and the run's files.
 bring() {
-    tick_start "$t"
+    [ "${a_quick:-0}" = 1 ] || tick_start "$t"
     receive
     if [ -n "$a_token" ]; then
         furnish
@@ -241,7 +291,8 @@ bring() {
         for f in "$spares"/*; do wipe "$f"; done
         rename "$t/spare/tree" "$spares/$a_id"
     fi
-    [ -z "$cleanup" ] || { wipe "$cleanup"; cleanup=; }
+    # what is left in it goes when nobody waits
+    leftover=$cleanup cleanup=
     tick_stop
 }
 
@@ -261,8 +312,8 @@ main() {
     find_root
     if ! [ -d "$v1/snap" ] || ! [ -d "$v1/tmp" ] || ! [ -d "$v1/runs" ]; then make_root; fi
     boot_id
-    here=$(uname -n)
-    run=$v1/runs/$a_token t=$v1/tmp/$a_nonce spares=$v1/spare/$a_proj parts=0 state=none
+    host_name
+    run=$v1/runs/$a_token t=$v1/tmp/$a_nonce spares=$v1/spare/$a_proj parts=0 state=none leftover=''
     choose_zstd
     what_is_there
     [ -z "$a_token" ] || state_of "$run"

@@ -23,7 +23,7 @@ receive() {
         rm -f "$t/before"
         return
     fi
-    spool
+    spool before x after
     copy_links "$v1/data/$base" "$t/tree"
     # folders are ours alone, files are not: their permissions stay
     find "$t/tree" -type d -exec chmod u+rwx {} +
@@ -40,7 +40,7 @@ main() {
     [ "${a_ns:-data}" = data ] || die proto "no such place: $a_ns"
     make_root
     boot_id
-    here=$(uname -n)
+    host_name
     choose_zstd
     there=$v1/data/$a_id t=$v1/tmp/$a_nonce parts=0
     look
