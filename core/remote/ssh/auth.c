@@ -166,12 +166,29 @@ static int one_pass(struct gn_login *l, unsigned *done, int *result, struct gn_e
     return GN_OK;
 }
 
+/*
+ * What does the server take?  The key that is named first is mostly the right one: offering it
+ * tells as much as the usual question, and is the answer.
+ */
+static int first_word(struct gn_login *l, int *result, struct gn_err *err)
+{
+    int rc = GN_OK;
+
+    if (l->hop->conf.pubkey_auth) {
+        l->agent = open_agent(l);
+        rc = gn_login_first_key(l, result, err);
+    }
+    if (rc == GN_OK && !l->tried.n)
+        rc = gn_hop_step(l->hop, step_none, NULL, SSH_AUTH_AGAIN, result, l->ctx, err);
+    return rc;
+}
+
 int gn_login(struct gn_login *l, struct gn_err *err)
 {
     unsigned done = 0;
     int result = SSH_AUTH_DENIED, rc;
 
-    rc = gn_hop_step(l->hop, step_none, NULL, SSH_AUTH_AGAIN, &result, l->ctx, err);
+    rc = first_word(l, &result, err);
     if (rc != GN_OK)
         goto out;
     show_banner(l);
@@ -179,10 +196,6 @@ int gn_login(struct gn_login *l, struct gn_err *err)
         rc = broken(l, err);
         goto out;
     }
-    if (result == SSH_AUTH_SUCCESS)
-        goto out;
-    if (l->hop->conf.pubkey_auth)
-        l->agent = open_agent(l);
     for (int i = 0; i < ROUNDS_MAX && result != SSH_AUTH_SUCCESS; i++) {
         rc = one_pass(l, &done, &result, err);
         if (rc != GN_OK)

@@ -398,6 +398,37 @@ static int offer_rest(struct gn_login *l, int *result, struct gn_err *err)
     return rc;
 }
 
+/* There is a request to be made with it, and nobody has to be asked. */
+static bool is_usable(const struct gn_login *l, const char *path)
+{
+    ssh_key pub = public_of(path);
+    char *text = pubkey_text(pub);
+    size_t at;
+    bool usable = agent_find(l->agent, text, &at) || access(path, R_OK) == 0;
+
+    free(text);
+    ssh_key_free(pub);
+    return usable;
+}
+
+int gn_login_first_key(struct gn_login *l, int *result, struct gn_err *err)
+{
+    const struct gn_strs *files = &l->hop->conf.identity_files;
+    size_t i = 0;
+    bool again = false;
+    int rc;
+
+    *result = SSH_AUTH_DENIED;
+    while (i < files->n && !is_usable(l, files->v[i]))
+        i++;
+    if (i == files->n)
+        return GN_OK;
+    rc = offer_named(l, files->v[i], &again, result, err);
+    if (again) /* its turn comes when all that need nobody have had theirs */
+        free(l->used.v[--l->used.n]);
+    return rc;
+}
+
 int gn_login_keys(struct gn_login *l, int *result, struct gn_err *err)
 {
     const struct gn_sshconf *c = &l->hop->conf;

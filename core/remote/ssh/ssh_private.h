@@ -107,6 +107,8 @@ GN_MUST int gn_login(struct gn_login *l, struct gn_err *err);
 
 /* keys.c: *result is enum ssh_auth_e. */
 GN_MUST int gn_login_keys(struct gn_login *l, int *result, struct gn_err *err);
+/* The first named key that can be offered without asking anybody; l->tried tells whether there was one. */
+GN_MUST int gn_login_first_key(struct gn_login *l, int *result, struct gn_err *err);
 void gn_keyring_clear(struct gn_keyring *r);
 
 /* interact.c */
