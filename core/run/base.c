@@ -118,19 +118,22 @@ bool gn_base_line_note(const struct gn_road *road, char letter)
     return known;
 }
 
-void gn_base_note_line(const struct gn_road *road, bool zstd)
+void gn_base_note_line(const struct gn_road *road, bool zstd, bool plain)
 {
     bool in = road->line->takes_inline == GN_YES;
     struct gn_err ignored = GN_ERR_INIT;
-    char text[3] = "", *path, *dir;
+    char text[4] = "", *path, *dir;
     size_t n = 0;
 
-    if (gn_base_line_note(road, 'z') == zstd && gn_base_line_note(road, 'i') == in)
+    if (gn_base_line_note(road, 'z') == zstd && gn_base_line_note(road, 'i') == in &&
+        gn_base_line_note(road, 'q') == plain)
         return;
     if (zstd)
         text[n++] = 'z';
     if (in)
         text[n++] = 'i';
+    if (plain)
+        text[n++] = 'q';
     path = note_path(road, "line", "");
     dir = gn_printf("%s/ship", road->e->ctx->state_dir);
     if (gn_fs_mkdirs(dir, 0700, &ignored) || gn_fs_replace(path, text, n, 0600, &ignored))

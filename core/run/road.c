@@ -68,6 +68,8 @@ void gn_road_connected(struct gn_road *road)
     road->connected_once = true;
     if (road->line->takes_inline == GN_UNKNOWN && gn_base_line_note(road, 'i'))
         road->line->takes_inline = GN_YES;
+    if (road->line->takes_plain == GN_UNKNOWN && gn_base_line_note(road, 'q'))
+        road->line->takes_plain = GN_YES;
 }
 
 int gn_road_connect(struct gn_road *road, struct gn_err *err)

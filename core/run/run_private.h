@@ -69,9 +69,9 @@ void gn_base_intend(const struct gn_road *road, const char *key, const struct gn
                     const struct gn_manifest *tree);
 void gn_base_settle(const struct gn_road *road, const char *key, const struct gn_base_notes *notes,
                     const struct gn_manifest *tree);
-/* What the line takes: 'z' zstd, 'i' programs as commands; and noting it. */
+/* What the line takes: 'z' zstd, 'i' programs as commands, 'q' those in plain quotes; and noting it. */
 bool gn_base_line_note(const struct gn_road *road, char letter);
-void gn_base_note_line(const struct gn_road *road, bool zstd);
+void gn_base_note_line(const struct gn_road *road, bool zstd, bool plain);
 
 /* --- dialing in a thread (dial.c) --- */
 

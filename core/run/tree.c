@@ -107,7 +107,7 @@ static int ask(struct shipping *s, const char *sure, struct gn_err *err)
 
 struct answer {
     char run[16], snap[16], base[GN_HASH_HEX];
-    bool zstd;
+    bool zstd, plain;
     int64_t parts;
 };
 
@@ -123,6 +123,7 @@ static int read_answer(struct shipping *s, struct answer *a, struct gn_err *err)
         !gn_far_field(line, "base", a->base, sizeof a->base))
         return gn_err_set(err, GN_E_PROTO, "the far side did not say what it lacks");
     a->zstd = gn_far_number(line, "zstd", 0) == 1;
+    a->plain = gn_far_number(line, "plain", 0) == 1;
     a->parts = gn_far_number(line, "parts", 0);
     return GN_OK;
 }
@@ -169,7 +170,7 @@ static int ask_first(struct shipping *s, struct gn_err *err)
     if (rc)
         return rc;
     s->parcel.complete = strcmp(a.run, "none") != 0;
-    gn_base_note_line(s->road, a.zstd);
+    gn_base_note_line(s->road, a.zstd, a.plain && s->road->line->takes_plain != GN_NO);
     if (s->parcel.complete)
         return read_end(s, err);
     if (strcmp(a.snap, "have") == 0)
@@ -205,6 +206,11 @@ static int send_at_once(struct shipping *s, bool *done, struct gn_err *err)
         rc = gn_far_eof(s->parcel.far, s->road->e->ctx, err);
     if (!rc)
         rc = gn_far_greet(s->parcel.far, s->road->e->ctx, err);
+    if (rc == GN_E_FAIL && s->road->line->takes_plain == GN_YES) {
+        s->road->line->takes_plain = GN_NO; /* another shell than it said */
+        gn_err_clear(err);
+        return GN_OK;
+    }
     if (!rc)
         rc = read_answer(s, &a, err);
     if (rc)

@@ -72,7 +72,8 @@ enum gn_tristate { GN_UNKNOWN, GN_YES, GN_NO };
 
 struct gn_transport {
     const struct gn_transport_ops *ops;
-    enum gn_tristate takes_inline; /* programs as commands (far.h): found out by the first one */
+    /* What is known of the login shell (far.h): programs as commands, and in plain quotes. */
+    enum gn_tristate takes_inline, takes_plain;
 };
 
 /* This machine: commands are children, in $HOME. */

@@ -320,7 +320,11 @@ main() {
     if [ "$state" = none ] && as_thought && [ "$snap$a_token" != have ]; then
         if [ "$snap" = full ]; then begin_full; else begin; fi
     fi
-    say "launch run=$state snap=$snap base=${base:--} zstd=$zstd parts=$parts"
+    case ${SHELL:-} in
+    */bash | */zsh | */dash | */ksh | */mksh | */ash | */sh) plain=1 ;;
+    *) plain=0 ;;
+    esac
+    say "launch run=$state snap=$snap base=${base:--} zstd=$zstd parts=$parts plain=$plain"
     if ! as_thought; then
         cat >/dev/null
         exit 0
