@@ -21,8 +21,11 @@ static int scan(const struct gn_ctx *ctx, struct gn_scan_opts *opts, struct gn_m
                 struct gn_err *err)
 {
     char *cache = cache_path(ctx, opts->root, "scan");
+    struct gn_err ignored = GN_ERR_INIT;
     int rc;
 
+    if (gn_fs_mkdirs(ctx->cache_dir, 0700, &ignored))
+        gn_event_text(ctx, GN_EV_DEBUG, "%s", ignored.msg);
     opts->cache_file = cache;
     rc = gn_scan(ctx, opts, out, err);
     opts->cache_file = NULL;
