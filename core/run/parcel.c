@@ -13,6 +13,7 @@
 #include "parcel.h"
 
 #define PLAIN_BELOW  ((uint64_t)64 << 10) /* a process over there costs more than so few bytes */
+#define ADAPT_FROM   ((uint64_t)16 << 20) /* worth threads */
 #define RESUME_BYTES ((uint64_t)256 << 20)
 #define LINE_MAX_SH  ((size_t)32 << 10) /* of names for one rm */
 
@@ -194,19 +195,39 @@ static int pack_all(struct gn_parcel *p, const struct gn_far_file *files, size_t
     return rc;
 }
 
+static void find_largest(enum gn_change what, const struct gn_entry *e, void *arg)
+{
+    struct gn_parcel *p = arg;
+
+    if (what != GN_REMOVE && e->kind == GN_FILE && (!p->largest || e->size > p->largest->size))
+        p->largest = e;
+}
+
+/* One file that makes up nearly all, and is compressed already: then it travels as it is. */
+static bool is_worth_it(struct gn_parcel *p)
+{
+    p->largest = NULL;
+    if (p->tree)
+        gn_manifest_diff(p->base, p->tree, find_largest, p);
+    return !p->largest || p->largest->size < p->total / 10 * 9 ||
+           gn_pack_would_shrink(p->root, p->largest);
+}
+
 int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t n, bool zstd,
                    struct gn_err *err)
 {
     const struct gn_ctx *ctx = p->road->e->ctx;
     uint64_t raw = p->total + p->before.len;
+    enum gn_packing how = GN_PACK_PLAIN;
     int rc;
 
     for (size_t i = 0; i < n; i++)
         raw += files[i].len;
-    zstd = zstd && raw >= PLAIN_BELOW;
-    rc = gn_far_write(p->far, zstd ? "z\n" : ".\n", 2, ctx, err);
+    if (zstd && raw >= PLAIN_BELOW && is_worth_it(p))
+        how = raw >= ADAPT_FROM ? GN_PACK_ADAPT : GN_PACK_ZSTD;
+    rc = gn_far_write(p->far, how == GN_PACK_PLAIN ? ".\n" : "z\n", 2, ctx, err);
     if (!rc)
-        rc = gn_pack_open(send_bytes, p, zstd, &p->pack, err);
+        rc = gn_pack_open(send_bytes, p, how, &p->pack, err);
     if (rc)
         return rc;
     p->rc = GN_OK;

@@ -20,6 +20,7 @@ struct gn_parcel {
     const char *root; /* of the tree, here */
     const char *what; /* for the progress bar */
     const struct gn_manifest *base, *tree;
+    const struct gn_entry *largest; /* of the difference */
     struct gn_buf before, after;    /* sh lines */
     size_t rm_len;                  /* of the line of `before` that is being written */
     uint64_t files, total, entries; /* of the difference; total in bytes */

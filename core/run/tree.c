@@ -15,8 +15,9 @@
 #include "parcel.h"
 
 /* Sent without having been asked for: so much is lost at most when the notes are wrong. */
-#define SURE_BYTES ((uint64_t)4 << 20)
-#define SURE_GONE  ((size_t)4 << 10) /* of names of what must go */
+#define SURE_BYTES  ((uint64_t)4 << 20)
+#define QUICK_BYTES ((uint64_t)128 << 20) /* unpacked before anybody wonders */
+#define SURE_GONE   ((size_t)4 << 10)     /* of names of what must go */
 /* Worth a copy in advance. */
 #define SPARE_ENTRIES 300
 #define SPARE_BYTES   ((uint64_t)32 << 20)
@@ -81,7 +82,8 @@ static int ask(struct shipping *s, const char *sure, struct gn_err *err)
 {
     const struct gn_cargo *c = s->cargo;
     bool remote = s->road->target.type != GN_TARGET_LOCAL;
-    bool quick = *sure && s->parcel.before.len <= SURE_GONE;
+    /* what is sent unasked is little; what is asked for first is at most all of it */
+    bool quick = *sure ? s->parcel.before.len <= SURE_GONE : c->tree->bytes <= QUICK_BYTES;
     const struct gn_far_arg args[] = {{"root", gn_road_root(s->road)},
                                       {"token", c->token},
                                       {"proj", s->key},
@@ -89,7 +91,7 @@ static int ask(struct shipping *s, const char *sure, struct gn_err *err)
                                       {"base", s->bases},
                                       {"sure", sure},
                                       {"quick", quick ? "1" : "0"},
-                                      {"before", quick ? s->parcel.before.ptr : ""},
+                                      {"before", *sure && quick ? s->parcel.before.ptr : ""},
                                       {"zstd", remote ? "1" : "0"},
                                       {"links", c->links},
                                       {"spare", s->spare},
@@ -98,7 +100,7 @@ static int ask(struct shipping *s, const char *sure, struct gn_err *err)
                                       {"start", "1"},
                                       {NULL, NULL}};
 
-    s->parcel.told_before = quick;
+    s->parcel.told_before = *sure && quick;
     return (*sure ? gn_far_start : gn_far_open)(s->road->line, "launch", args, &s->parcel.far,
                                                 s->road->e->ctx, err);
 }

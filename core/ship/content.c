@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "tree.h"
 
 #define HUGE_SPARSE      ((uint64_t)1 << 30)
@@ -147,15 +148,14 @@ static void hash_hole(struct gn_reader *r, uint64_t len, bool huge)
     }
 }
 
-/* Fill the buffer with len bytes from at: a short read of a network file system is no end. */
-static int fill(struct gn_reader *r, int fd, const char *path, uint64_t at, size_t len,
-                struct gn_err *err)
+/* len bytes from at: a short read of a network file system is no end. */
+static int fill(int fd, const char *path, uint64_t at, uint8_t *buf, size_t len, struct gn_err *err)
 {
     char shown[GN_SHOWN];
     size_t got = 0;
 
     while (got < len) {
-        ssize_t n = pread(fd, r->buf + got, len - got, (off_t)(at + got));
+        ssize_t n = pread(fd, buf + got, len - got, (off_t)(at + got));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -169,31 +169,49 @@ static int fill(struct gn_reader *r, int fd, const char *path, uint64_t at, size
     return GN_OK;
 }
 
+/* An extent on its way: read and hashed ahead of whoever takes the bytes. */
+struct passage {
+    struct gn_reader *r;
+    int fd;
+    const char *path;
+    uint64_t from;
+    bool huge;
+};
+
+static int make_piece(void *arg, uint64_t at, uint8_t *piece, size_t len, struct gn_err *err)
+{
+    struct passage *p = arg;
+    int rc;
+
+    if (gn_interrupted(p->r->ctx))
+        return gn_err_set(err, GN_E_CANCEL, "interrupted");
+    rc = fill(p->fd, p->path, p->from + at, piece, len, err);
+    if (rc)
+        return rc;
+    if (p->huge)
+        hash_blocks(p->r->hash, p->from + at, piece, len);
+    else
+        gn_hash_add(p->r->hash, piece, len);
+    return GN_OK;
+}
+
+static int use_piece(void *arg, uint64_t at, uint8_t *piece, size_t len, struct gn_err *err)
+{
+    struct passage *p = arg;
+    struct gn_reader *r = p->r;
+    int rc = r->data ? r->data(r->data_arg, p->from + at, piece, len, err) : GN_OK;
+
+    if (!rc && r->progress)
+        r->progress(r->progress_arg, len);
+    return rc;
+}
+
 static int read_extent(struct gn_reader *r, int fd, const char *path, const struct gn_extent *x,
                        bool huge, struct gn_err *err)
 {
-    for (uint64_t done = 0; done < x->len;) {
-        size_t n = x->len - done < GN_READ_CHUNK ? (size_t)(x->len - done) : GN_READ_CHUNK;
-        uint64_t at = x->at + done;
-        int rc;
+    struct passage p = {.r = r, .fd = fd, .path = path, .from = x->at, .huge = huge};
 
-        if (gn_interrupted(r->ctx))
-            return gn_err_set(err, GN_E_CANCEL, "interrupted");
-        rc = fill(r, fd, path, at, n, err);
-        if (rc)
-            return rc;
-        if (huge)
-            hash_blocks(r->hash, at, r->buf, n);
-        else
-            gn_hash_add(r->hash, r->buf, n);
-        rc = r->data ? r->data(r->data_arg, at, r->buf, n, err) : GN_OK;
-        if (rc)
-            return rc;
-        if (r->progress)
-            r->progress(r->progress_arg, n);
-        done += n;
-    }
-    return GN_OK;
+    return gn_ahead(x->len, make_piece, use_piece, &p, r->buf, err);
 }
 
 int gn_reader_run(struct gn_reader *r, int fd, const char *path, uint64_t size, bool huge,

@@ -6,8 +6,8 @@
 
 #include "gnrrun/ship.h"
 
-#define GN_BLOCK      ((uint64_t)4096) /* holes begin and end at multiples of it */
-#define GN_READ_CHUNK ((size_t)1 << 20)
+#define GN_BLOCK      ((uint64_t)4096)  /* holes begin and end at multiples of it */
+#define GN_READ_CHUNK ((size_t)1 << 20) /* GN_AHEAD_PIECE */
 
 struct gn_extent {
     uint64_t at, len;

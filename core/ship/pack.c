@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "content.h"
 #include "gnrrun/fs.h"
@@ -9,6 +10,8 @@
 #include "tree.h"
 
 /* So much must be saved before a file is taken apart. */
+#define SAMPLE   ((size_t)64 << 10)
+#define SAMPLES  4
 #define WORTH_IT ((uint64_t)256 << 10)
 
 struct gn_pack {
@@ -25,10 +28,11 @@ static void pack_free(struct gn_pack *p)
     free(p);
 }
 
-int gn_pack_open(gn_sink_fn sink, void *arg, bool zstd, struct gn_pack **out, struct gn_err *err)
+int gn_pack_open(gn_sink_fn sink, void *arg, enum gn_packing how, struct gn_pack **out,
+                 struct gn_err *err)
 {
     struct gn_pack *p = gn_new(struct gn_pack);
-    int rc = gn_tar_open(sink, arg, zstd, &p->tar, err);
+    int rc = gn_tar_open(sink, arg, how, &p->tar, err);
 
     if (rc) {
         free(p);
@@ -195,4 +199,24 @@ int gn_pack_entry(struct gn_pack *p, const char *root, const char *prefix, const
                             : gn_tar_entry(p->tar, &t, err);
     free(path);
     return rc;
+}
+
+bool gn_pack_would_shrink(const char *root, const struct gn_entry *e)
+{
+    struct gn_tree tree = GN_TREE_INIT;
+    struct gn_err ignored = GN_ERR_INIT;
+    uint8_t *buf = gn_realloc(NULL, SAMPLE, 1);
+    bool shrinks = false;
+    int fd = -1;
+
+    if (!gn_tree_open(&tree, root, &ignored) && !gn_tree_file(&tree, e->path, &fd, &ignored))
+        for (uint64_t i = 0; i < SAMPLES && !shrinks; i++) {
+            ssize_t n = pread(fd, buf, SAMPLE, (off_t)(e->size / SAMPLES * i));
+
+            shrinks = n > 0 && gn_tar_would_shrink(buf, (size_t)n);
+        }
+    gn_fs_close(fd);
+    gn_tree_close(&tree);
+    free(buf);
+    return shrinks;
 }

@@ -14,6 +14,7 @@ struct gn_found {
     struct gn_entry e;
     uint64_t ino;
     int64_t ctime_ns;
+    bool later; /* a file that was listed and is not looked at yet */
 };
 
 /* All that the walk found, in the order it came. */
@@ -25,6 +26,10 @@ struct gn_walk {
 
 GN_MUST int gn_walk(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, struct gn_walk *w,
                     struct gn_err *err);
+
+/* Look at those that are still to be looked at; the ones that are gone are taken out. */
+GN_MUST int gn_walk_stat(const struct gn_ctx *ctx, const char *root, struct gn_walk *w,
+                         struct gn_err *err);
 
 /* Fill e from st, but for strings and hash. */
 void gn_found_stat(struct gn_found *f, const struct stat *st);

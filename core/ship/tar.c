@@ -9,11 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <zstd.h>
 
-#define BLOCK      512
-#define OUT_SIZE   ((size_t)256 << 10)
-#define ZSTD_LEVEL 2
+#define BLOCK       512
+#define OUT_SIZE    ((size_t)256 << 10)
+#define LEVEL_FIRST 1
+#define WINDOW_LOG  21                  /* 2 MiB: what the other end must keep, and each worker */
+#define STRETCH     ((uint64_t)4 << 20) /* of input, between two looks at how it goes */
+
+/* From hardly to hard: what is left out makes no difference worth its time. */
+static const int levels[] = {-20, -5, 1, 2, 3, 5, 7, 9, 12};
+#define LEVELS (sizeof levels / sizeof levels[0])
 
 struct header {
     char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type, link[100];
@@ -24,7 +31,11 @@ struct gn_tar {
     gn_sink_fn sink;
     void *arg;
     ZSTD_CCtx *zstd; /* NULL: not compressed */
-    char *out;       /* OUT_SIZE, on their way to the sink */
+    size_t level;    /* of levels[] */
+    bool adapts;
+    uint64_t in_stretch, out_stretch; /* bytes in this stretch */
+    int64_t began_us, sinking_us;     /* of this stretch: its start, and the time in the sink */
+    char *out;                        /* OUT_SIZE, on their way to the sink */
     size_t n_out;
     uint64_t left; /* of the entry's data */
     size_t pad;    /* zeros behind it */
@@ -39,16 +50,44 @@ void gn_tar_abort(struct gn_tar *t)
     free(t);
 }
 
-int gn_tar_open(gn_sink_fn sink, void *arg, bool zstd, struct gn_tar **out, struct gn_err *err)
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static bool set(struct gn_tar *t, ZSTD_cParameter what, int value)
+{
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(t->zstd, what, value));
+}
+
+static bool start_zstd(struct gn_tar *t, enum gn_packing how)
+{
+    t->zstd = ZSTD_createCCtx();
+    if (!t->zstd)
+        return false;
+    for (t->level = 0; levels[t->level] != LEVEL_FIRST;)
+        t->level++;
+    if (!set(t, ZSTD_c_compressionLevel, LEVEL_FIRST))
+        return false;
+    /* a library without threads compresses here, and then as it began */
+    t->adapts = how == GN_PACK_ADAPT && set(t, ZSTD_c_windowLog, WINDOW_LOG) &&
+                set(t, ZSTD_c_nbWorkers, 2) && set(t, ZSTD_c_jobSize, 2 << 20);
+    t->began_us = now_us();
+    return true;
+}
+
+int gn_tar_open(gn_sink_fn sink, void *arg, enum gn_packing how, struct gn_tar **out,
+                struct gn_err *err)
 {
     struct gn_tar *t = gn_new(struct gn_tar);
 
     t->sink = sink;
     t->arg = arg;
     t->out = gn_realloc(NULL, OUT_SIZE, 1);
-    t->zstd = zstd ? ZSTD_createCCtx() : NULL;
-    if (zstd && (!t->zstd || ZSTD_isError(ZSTD_CCtx_setParameter(t->zstd, ZSTD_c_compressionLevel,
-                                                                 ZSTD_LEVEL)))) {
+    if (how != GN_PACK_PLAIN && !start_zstd(t, how)) {
         gn_tar_abort(t);
         return gn_err_set(err, GN_E_FAIL, "cannot start zstd");
     }
@@ -59,9 +98,39 @@ int gn_tar_open(gn_sink_fn sink, void *arg, bool zstd, struct gn_tar **out, stru
 static int flush(struct gn_tar *t, struct gn_err *err)
 {
     size_t n = t->n_out;
+    int64_t began = t->adapts ? now_us() : 0;
+    int rc = n ? t->sink(t->arg, t->out, n, err) : GN_OK;
 
     t->n_out = 0;
-    return n ? t->sink(t->arg, t->out, n, err) : GN_OK;
+    t->out_stretch += n;
+    if (t->adapts)
+        t->sinking_us += now_us() - began;
+    return rc;
+}
+
+/*
+ * The line and the compressor work at the same time: whoever waits for the other can do more.  Most
+ * of the time in the sink: the line is the narrow place, so compress harder.  Hardly any: less hard.
+ * Where nothing comes of it, least of all.
+ */
+static void adapt(struct gn_tar *t)
+{
+    int64_t now = now_us(), took = now - t->began_us;
+    size_t level = t->level;
+
+    if (!t->adapts || t->in_stretch < STRETCH)
+        return;
+    if (t->out_stretch > t->in_stretch / 20 * 19)
+        level = 0;
+    else if (t->sinking_us > took / 10 * 7)
+        level += level + 1 < LEVELS;
+    else if (t->sinking_us < took / 10 * 3)
+        level -= level > 0;
+    if (level != t->level && set(t, ZSTD_c_compressionLevel, levels[level]))
+        t->level = level;
+    t->in_stretch = t->out_stretch = 0;
+    t->began_us = now;
+    t->sinking_us = 0;
 }
 
 /* end: nothing comes after this. */
@@ -89,8 +158,11 @@ static int put(struct gn_tar *t, const void *data, size_t len, struct gn_err *er
 {
     const char *p = data;
 
-    if (t->zstd)
+    if (t->zstd) {
+        t->in_stretch += len;
+        adapt(t);
         return compress(t, data, len, false, err);
+    }
     while (len) {
         size_t n = OUT_SIZE - t->n_out;
         int rc;
@@ -224,4 +296,14 @@ int gn_tar_close(struct gn_tar *t, struct gn_err *err)
         rc = flush(t, err);
     gn_tar_abort(t);
     return rc;
+}
+
+bool gn_tar_would_shrink(const void *data, size_t len)
+{
+    size_t room = ZSTD_compressBound(len), n;
+    void *out = gn_realloc(NULL, room, 1);
+
+    n = ZSTD_compress(out, room, data, len, 1);
+    free(out);
+    return !ZSTD_isError(n) && n < len / 20 * 19;
 }

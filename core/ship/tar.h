@@ -15,9 +15,11 @@ struct gn_tar_entry {
     mode_t mode;
 };
 
-GN_MUST int gn_tar_open(gn_sink_fn sink, void *arg, bool zstd, struct gn_tar **out,
+GN_MUST int gn_tar_open(gn_sink_fn sink, void *arg, enum gn_packing how, struct gn_tar **out,
                         struct gn_err *err);
 GN_MUST int gn_tar_entry(struct gn_tar *t, const struct gn_tar_entry *e, struct gn_err *err);
+/* Would compressing such bytes save a twentieth? */
+bool gn_tar_would_shrink(const void *data, size_t len);
 GN_MUST int gn_tar_data(struct gn_tar *t, const void *data, size_t len, struct gn_err *err);
 GN_MUST int gn_tar_close(struct gn_tar *t, struct gn_err *err); /* writes the end; frees */
 void gn_tar_abort(struct gn_tar *t);                            /* NULL is allowed */

@@ -1,3 +1,6 @@
+/* d_type is in no standard and everywhere: it saves a look at each file. */
+#define _DEFAULT_SOURCE
+#define _DARWIN_C_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +33,8 @@ struct walker {
     DIR *dir; /* of the top frame: one descriptor, however deep the tree is */
     char path[GN_PATH_LIMIT];
     size_t path_len;
+    struct gn_strs names; /* of the folder that is being read, */
+    struct gn_buf types;  /* and what readdir says of each */
 };
 
 static int64_t to_ns(const struct timespec *t)
@@ -126,8 +131,9 @@ static struct gn_found *add_found(struct walker *w, const struct stat *st, struc
     }
     GN_GROW(out->v, out->n, out->cap);
     f = &out->v[out->n++];
-    *f = (struct gn_found){.ino = 0};
-    gn_found_stat(f, st);
+    *f = (struct gn_found){.later = !st};
+    if (st)
+        gn_found_stat(f, st);
     f->e.path = gn_arena_add(out->arena, w->path, w->path_len);
     return f;
 }
@@ -165,14 +171,42 @@ static int set_name(struct walker *w, size_t dir_len, const char *name, struct g
     return GN_OK;
 }
 
-static int look_at(struct walker *w, struct frame *top, const char *name, struct gn_err *err)
+/*
+ * Where readdir tells that it is a file, it is looked at later, by several threads (statall.c), and a
+ * folder when it is opened.  *now: it has to be looked at in any case.
+ */
+static int look_by_type(struct walker *w, struct frame *top, const char *name, char type, bool *now,
+                        struct gn_err *err)
+{
+    struct gn_verdict v;
+    struct gn_found *f;
+
+    *now = type != DT_REG && type != DT_DIR;
+    if (*now || gn_is_skipped(w->opts->skip, w->path))
+        return GN_OK;
+    gn_rules_match(w->rules, w->path, type == DT_DIR, &v);
+    if (v.ignored)
+        return GN_OK;
+    if (type == DT_DIR) {
+        gn_strs_add(&top->subs, name);
+        return GN_OK;
+    }
+    f = add_found(w, NULL, err);
+    return f ? GN_OK : err->code;
+}
+
+static int look_at(struct walker *w, struct frame *top, const char *name, char type,
+                   struct gn_err *err)
 {
     char shown[GN_SHOWN];
     struct gn_verdict v;
     struct stat st;
+    bool now;
     int rc = set_name(w, top->path_len, name, err);
 
-    if (rc)
+    if (!rc)
+        rc = look_by_type(w, top, name, type, &now, err);
+    if (rc || !now)
         return rc;
     if (fstatat(dirfd(w->dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno == ENOENT)
@@ -197,8 +231,9 @@ static int look_at(struct walker *w, struct frame *top, const char *name, struct
 }
 
 /* All names of the folder.  *is_env: it is an environment, to be left out. */
-static int list(struct walker *w, struct gn_strs *names, bool *is_env, struct gn_err *err)
+static int list(struct walker *w, bool *is_env, struct gn_err *err)
 {
+    struct gn_strs *names = &w->names;
     char shown[GN_SHOWN];
     struct dirent *d;
 
@@ -208,6 +243,7 @@ static int list(struct walker *w, struct gn_strs *names, bool *is_env, struct gn
         if (names->n == MAX_ENTRIES)
             return gn_err_set(err, GN_E_LIMIT, "too many files in '%s'", gn_shown(w->path, shown));
         gn_strs_add(names, d->d_name);
+        gn_buf_addc(&w->types, (char)d->d_type);
         if (w->depth > 1 && gn_rules_is_environment(w->rules, w->path, d->d_name))
             *is_env = true;
     }
@@ -220,7 +256,6 @@ static int list(struct walker *w, struct gn_strs *names, bool *is_env, struct gn
 static int read_folder(struct walker *w, struct gn_err *err)
 {
     struct frame *top = &w->stack[w->depth - 1];
-    struct gn_strs names = GN_STRS_INIT;
     struct stat st;
     bool is_env = false;
     int rc = GN_OK;
@@ -231,17 +266,18 @@ static int read_folder(struct walker *w, struct gn_err *err)
         return gn_err_sys(err, errno, "cannot look at a folder");
     top->dev = st.st_dev;
     top->ino = st.st_ino;
-    rc = list(w, &names, &is_env, err);
+    rc = list(w, &is_env, err);
     if (!rc && is_env)
         goto out;
     if (!rc && w->path_len && !add_found(w, &st, err))
         rc = err->code;
     if (!rc)
         rc = gn_rules_enter(w->rules, dirfd(w->dir), w->path, err);
-    for (size_t i = 0; !rc && i < names.n; i++)
-        rc = look_at(w, top, names.v[i], err);
+    for (size_t i = 0; !rc && i < w->names.n; i++)
+        rc = look_at(w, top, w->names.v[i], w->types.ptr[i], err);
 out:
-    gn_strs_clear(&names);
+    gn_strs_clear(&w->names);
+    gn_buf_reset(&w->types);
     return rc;
 }
 
@@ -350,6 +386,8 @@ int gn_walk(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, struct gn
     struct gn_tree tree = GN_TREE_INIT;
     int rc = gn_tree_open(&tree, opts->root, err);
 
+    w.names = (struct gn_strs)GN_STRS_INIT;
+    w.types = (struct gn_buf)GN_BUF_INIT(MAX_ENTRIES + 1);
     if (!rc)
         rc = gn_rules_open(ctx, opts, &w.rules, err);
     if (rc)
@@ -359,11 +397,15 @@ int gn_walk(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, struct gn
     } else {
         rc = walk_folder(&w, tree.root, err);
         tree.root = -1; /* closed with the walk */
+        if (!rc)
+            rc = gn_walk_stat(ctx, opts->root, out, err);
     }
 out:
     while (w.depth)
         gn_strs_clear(&w.stack[--w.depth].subs);
     free(w.stack);
+    gn_strs_clear(&w.names);
+    gn_buf_clear(&w.types);
     if (w.dir)
         closedir(w.dir);
     gn_rules_free(w.rules);

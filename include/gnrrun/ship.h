@@ -125,9 +125,18 @@ typedef int (*gn_sink_fn)(void *arg, const void *data, size_t len, struct gn_err
 
 struct gn_pack;
 
+enum gn_packing {
+    GN_PACK_PLAIN,
+    GN_PACK_ZSTD,  /* lightly: a moment's work */
+    GN_PACK_ADAPT, /* in threads, as hard as the sink is slow */
+};
+
 /* GNU tar format (every tar reads it), compressed with zstd if asked. */
-GN_MUST int gn_pack_open(gn_sink_fn sink, void *arg, bool zstd, struct gn_pack **out,
+GN_MUST int gn_pack_open(gn_sink_fn sink, void *arg, enum gn_packing how, struct gn_pack **out,
                          struct gn_err *err);
+
+/* Is entry e of the tree at root, a file, worth compressing?  A few samples of it are tried. */
+bool gn_pack_would_shrink(const char *root, const struct gn_entry *e);
 /* A small file that is only here in memory. */
 GN_MUST int gn_pack_mem(struct gn_pack *p, const char *path, mode_t mode, const void *data,
                         size_t len, struct gn_err *err);

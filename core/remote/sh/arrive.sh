@@ -52,7 +52,6 @@ take_over() {
 begin_full() {
     [ "${a_resume:-0}" = 0 ] || take_over
     begin
-    [ -d "$t/tree" ] || e=$(mkdir "$t/tree" 2>&1) || fail "cannot make $t/tree" "$e"
     if [ "${a_resume:-0}" = 1 ] && rename "$t" "$v1/tmp/full.$a_id"; then
         t=$v1/tmp/full.$a_id cleanup=$t
     fi
@@ -68,6 +67,16 @@ keep_whole() {
 
 discard() {
     keep_whole
+}
+
+# unpack_quickly: little, without a ticker and without what only much can run into.
+unpack_quickly() {
+    if [ "$zstd" = 1 ]; then
+        e=$(zstd -dcq | tar -xpof - -C "$t" 2>&1) || torn "$e"
+    else
+        e=$(tar -xpof - -C "$t" 2>&1) || torn "$e"
+    fi
+    [ -f "$t/after" ] || die tar 'the archive ended before its end'
 }
 
 # how_packed: the first line: "z" is zstd, "." is not.

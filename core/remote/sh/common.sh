@@ -205,10 +205,11 @@ no_root() {
 # make_root: and nobody else may look into it.
 make_root() {
     find_root
+    set --
     for f in "$root" "$v1" "$v1/tmp" "$v1/runs" "$v1/snap" "$v1/spare" "$v1/data" "$v1/env"; do
-        [ -d "$f" ] && continue
-        e=$(mkdir -p -- "$f" 2>&1) || [ -d "$f" ] || no_root "cannot make $f" "$e"
+        [ -d "$f" ] || set -- "$@" "$f"
     done
+    if [ $# != 0 ]; then e=$(mkdir -p -- "$@" 2>&1) || [ -d "$v1/env" ] || no_root "cannot make $v1" "$e"; fi
     e=$( (: >"$v1/tmp/w.$$") 2>&1) || fail "cannot write in $root" "$e"
     rm -f "$v1/tmp/w.$$"
 }

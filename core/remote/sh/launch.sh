@@ -79,16 +79,12 @@ move_quickly() {
     take_base
     remove_in "$t"
     if [ -z "$a_token" ] && [ ! -d "$spares/$base" ]; then
-        if [ "$zstd" = 1 ]; then
-            e=$(zstd -dcq | tar -xpof - -C "$t" 2>&1) || torn "$e"
-        else
-            e=$(tar -xpof - -C "$t" 2>&1) || torn "$e"
-        fi
+        unpack_quickly
     else
         spool
         e=$(tar -xpof "$t/tar" -C "$t" 2>&1) || torn "$e"
+        [ -f "$t/after" ] || die tar 'the archive ended before its end'
     fi
-    [ -f "$t/after" ] || die tar 'the archive ended before its end'
     finish_in "$t"
     spare_forward change_quickly
 }
@@ -124,6 +120,10 @@ spare_forward() {
 receive() {
     how_packed
     case $snap,${a_quick:-0} in
+    full,1)
+        unpack_quickly
+        finish_in "$t"
+        ;;
     full,*)
         unpack "$t"
         # a folder without the right to write would keep us from changing it later

@@ -4,7 +4,9 @@
 #include "gnrrun/sshconf.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -358,6 +360,37 @@ static void finish(struct gn_sshconf *c, const struct gn_ctx *ctx)
     expand_list(&c->global_known_hosts, c, ctx);
 }
 
+/* Both questions at a time: what the second says is kept (sshcache.c) until it is asked again. */
+static void *ask_ahead(void *arg)
+{
+    const struct gn_ctx *ctx = arg;
+    struct gn_buf said = GN_BUF_INIT(SAID_MAX);
+    struct gn_err ignored = GN_ERR_INIT;
+
+    (void)!gn_ssh_ask(ctx, "/dev/null", "localhost", NULL, 0, &said, &ignored);
+    gn_buf_clear(&said);
+    return NULL;
+}
+
+static int ask_both(const struct gn_ctx *ctx, const char *file, const char *alias, const char *user,
+                    int port, struct gn_buf *said, struct gn_err *err)
+{
+    struct gn_ctx quiet = *ctx;
+    sigset_t all, old;
+    pthread_t thread;
+    int failed, rc;
+
+    quiet.event = NULL;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    failed = pthread_create(&thread, NULL, ask_ahead, &quiet);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    rc = gn_ssh_ask(ctx, file, alias, user, port, said, err);
+    if (!failed)
+        pthread_join(thread, NULL);
+    return rc;
+}
+
 int gn_sshconf_resolve(const struct gn_ctx *ctx, const char *alias, const char *user, int port,
                        struct gn_sshconf *out, struct gn_err *err)
 {
@@ -370,7 +403,7 @@ int gn_sshconf_resolve(const struct gn_ctx *ctx, const char *alias, const char *
         return gn_err_set(err, GN_E_CONFIG, "not a usable host or user name");
     file = config_file(ctx);
     c.alias = gn_strdup(alias);
-    rc = gn_ssh_ask(ctx, file, alias, user, port, &said, err);
+    rc = ask_both(ctx, file, alias, user, port, &said, err);
     if (rc == GN_OK) {
         read_said(said.ptr, &c);
         rehome(&c.user_known_hosts, ctx);
