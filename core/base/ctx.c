@@ -34,6 +34,14 @@ bool gn_interrupted(const struct gn_ctx *ctx)
     return ctx->interrupts && *ctx->interrupts > 0;
 }
 
+int64_t gn_stopwatch_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 int gn_wait_fd(const struct gn_ctx *ctx, int fd, short events, int64_t timeout_ms,
                struct gn_err *err)
 {

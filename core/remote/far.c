@@ -5,23 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "farprog.h"
 #include "gnrrun/hash.h"
 #include "gnrrun/mem.h"
 
 #define NOISE_MAX ((size_t)1 << 20)
-
-/* core/remote/sh/, embedded at build */
-#define GN_OP(name) extern const char gn_sh_##name[];
-#include "ops.def"
-#undef GN_OP
-
-static const struct {
-    const char *name, *text;
-} programs[] = {
-#define GN_OP(name) {#name, gn_sh_##name},
-#include "ops.def"
-#undef GN_OP
-};
 
 /* Words of "err CODE", and what they are here. */
 static const struct {
@@ -51,14 +39,6 @@ struct gn_far {
     size_t taken;     /* of in: the line that was handed out last */
     bool ended;
 };
-
-static const char *program_text(const char *op)
-{
-    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
-        if (strcmp(programs[i].name, op) == 0)
-            return programs[i].text;
-    return NULL;
-}
 
 /* More bytes into f->in; f->ended at the end of the stream. */
 static int fill(struct gn_far *f, int64_t timeout_ms, const struct gn_ctx *ctx, struct gn_err *err)
@@ -147,78 +127,15 @@ static int await_greeting(struct gn_far *f, const char *nonce, const struct gn_c
     }
 }
 
-/* --- how a program of ours gets there --------------------------------------------------------
- *
- * As the command itself, where the server and the login shell take it: then what follows it on
- * stdin can be on its way at once.  Else on stdin, where a shell that reads ahead would swallow
- * whatever follows before the greeting has come.
- */
-
-/* tr turns these four into a newline and the marks that login shells treat each in its own way. */
-#define STAND_INS "\001\002\003\004"
-#define STOOD_FOR "\n'\\!"
-#define UNWRAP                                                                                     \
-    "exec /bin/sh -c 'eval \"$(printf %s \"$1\" | tr \"\\001\\002\\003\\004\" "                    \
-    "\"\\012\\047\\134\\041\")\"' sh '"
-#define INLINE_MAX ((size_t)60 << 10) /* one argument may have 128 KiB on Linux */
-
-/* For login shells that are known to quote as POSIX does: three processes less. */
-static bool quote_plainly(const struct gn_buf *program, struct gn_buf *command)
-{
-    if (program->len > INLINE_MAX)
-        return false;
-    gn_buf_adds(command, "exec /bin/sh -c ");
-    gn_buf_addsh(command, program->ptr);
-    return true;
-}
-
-/* The command that is the program itself; false when it holds what some shell would not pass on. */
-static bool wrap(const struct gn_buf *program, struct gn_buf *command)
-{
-    if (program->len > INLINE_MAX)
-        return false;
-    gn_buf_adds(command, UNWRAP);
-    for (size_t i = 0; i < program->len; i++) {
-        char c = program->ptr[i];
-        const char *mark = c ? strchr(STOOD_FOR, c) : NULL;
-
-        if (mark)
-            c = STAND_INS[mark - STOOD_FOR];
-        else if (c < ' ' || c > '~')
-            return false;
-        gn_buf_addc(command, c);
-    }
-    gn_buf_addc(command, '\'');
-    return true;
-}
-
-static bool write_program(struct gn_buf *program, const char *op, const char *nonce,
-                          const struct gn_far_arg *args)
-{
-    const char *text = program_text(op);
-
-    gn_buf_addf(program, "a_nonce=%s\n", nonce);
-    for (; args->name; args++) {
-        gn_buf_addf(program, "a_%s=", args->name);
-        gn_buf_addsh(program, args->value);
-        gn_buf_addc(program, '\n');
-    }
-    gn_buf_adds(program, gn_sh_common);
-    if (strcmp(op, "launch") == 0 || strcmp(op, "put") == 0)
-        gn_buf_adds(program, gn_sh_arrive);
-    gn_buf_adds(program, text ? text : "");
-    return text != NULL;
-}
-
 /* Start it; nothing is waited for but the channel, where it goes inline. */
 static int start(struct gn_far *f, struct gn_transport *t, const struct gn_buf *program, bool in,
                  const struct gn_ctx *ctx, struct gn_err *err)
 {
-    struct gn_buf command = GN_BUF_INIT(2 * INLINE_MAX);
+    struct gn_buf command = GN_BUF_INIT(2 * GN_INLINE_MAX);
     int rc;
 
-    f->is_plain = in && t->takes_plain == GN_YES && quote_plainly(program, &command);
-    f->is_inline = f->is_plain || (in && wrap(program, &command));
+    f->is_plain = in && t->takes_plain == GN_YES && gn_program_quote(program, &command);
+    f->is_inline = f->is_plain || (in && gn_program_wrap(program, &command));
     if (f->is_inline) {
         rc = t->ops->exec(t, command.ptr, NULL, &f->stream, ctx, err);
     } else {
@@ -244,7 +161,7 @@ static int begin(struct gn_transport *t, const char *op, const struct gn_far_arg
     f->line = t;
     gn_random_hex(f->nonce, 16);
     f->in = (struct gn_buf)GN_BUF_INIT(NOISE_MAX);
-    if (!write_program(&program, op, f->nonce, args))
+    if (!gn_program_write(&program, op, f->nonce, args))
         rc = gn_err_set(err, GN_E_BUG, "no far-side program '%s'", op);
     else if (gn_buf_over(&program))
         rc = gn_err_set(err, GN_E_LIMIT, "program for the far side over %zu bytes", GN_MAX_PROGRAM);

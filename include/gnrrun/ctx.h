@@ -67,6 +67,9 @@ struct gn_ctx {
     void *arg; /* of whoever made this ctx */
 };
 
+/* Microseconds, to measure how fast something of ours is; decisions about time ask the ctx. */
+int64_t gn_stopwatch_us(void);
+
 /* Short forms. */
 void gn_event_text(const struct gn_ctx *ctx, enum gn_event_kind kind, const char *fmt, ...)
     GN_PRINTF(3, 4);

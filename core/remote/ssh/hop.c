@@ -1,3 +1,5 @@
+/* TCP_INFO is no standard's. */
+#define _DEFAULT_SOURCE
 #include "ssh_private.h"
 
 #include <netinet/in.h>
@@ -89,6 +91,21 @@ static void acknowledge_at_once(int fd)
 #else
     (void)fd;
 #endif
+}
+
+int64_t gn_hop_rtt_us(struct gn_hop *h)
+{
+#if defined(__linux__) && defined(TCP_INFO)
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+
+    if (!h->rtt_us && getsockopt(ssh_get_fd(h->session), IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+        h->rtt_us = info.tcpi_rtt;
+#endif
+    /* over a jump only the first leg is TCP of ours: what a request took counts then */
+    if (h->rtt_us < (int64_t)h->rtt_ms * 500)
+        h->rtt_us = (int64_t)h->rtt_ms * 1000;
+    return h->rtt_us;
 }
 
 int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx, struct gn_err *err)

@@ -31,6 +31,7 @@ GN_MUST int gn_libssh_need(struct gn_err *err);
     X(ssh_channel_request_pty_size)                                                                \
     X(ssh_channel_request_shell)                                                                   \
     X(ssh_channel_send_eof)                                                                        \
+    X(ssh_channel_window_size)                                                                     \
     X(ssh_channel_write)                                                                           \
     X(ssh_clean_pubkey_hash)                                                                       \
     X(ssh_connect)                                                                                 \
@@ -104,6 +105,7 @@ extern struct gn_libssh {
 #define ssh_channel_request_pty_size       gn_libssh.ssh_channel_request_pty_size
 #define ssh_channel_request_shell          gn_libssh.ssh_channel_request_shell
 #define ssh_channel_send_eof               gn_libssh.ssh_channel_send_eof
+#define ssh_channel_window_size            gn_libssh.ssh_channel_window_size
 #define ssh_channel_write                  gn_libssh.ssh_channel_write
 #define ssh_clean_pubkey_hash              gn_libssh.ssh_clean_pubkey_hash
 #define ssh_connect                        gn_libssh.ssh_connect

@@ -32,6 +32,7 @@ struct gn_hop {
     struct gn_proxy proxy;
     struct gn_pump *pump; /* carries the next hop's bytes; then the session is the pump's */
     int rtt_ms;
+    int64_t rtt_us;       /* 0: not looked at yet */
     uint64_t heard_bytes; /* traffic.in_bytes as last looked at */
     int64_t heard_ms;     /* when that changed */
     int64_t asked_ms;     /* when a sign of life was last asked for */
@@ -65,6 +66,9 @@ typedef int (*gn_step_fn)(struct gn_hop *h, void *arg);
 /* Call fn until it says anything but `again`; what it said is *result. */
 GN_MUST int gn_hop_step(struct gn_hop *h, gn_step_fn fn, void *arg, int again, int *result,
                         const struct gn_ctx *ctx, struct gn_err *err);
+
+/* Round trip of the line under it, in microseconds. */
+int64_t gn_hop_rtt_us(struct gn_hop *h);
 
 /* Wait until the session's line has something, or until timeout_ms (GN_E_TIMEOUT). */
 GN_MUST int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx,
@@ -123,7 +127,6 @@ GN_MUST int gn_pump_start(struct gn_hop *h, const char *host, int port, int *fd,
                           const struct gn_ctx *ctx, struct gn_err *err);
 void gn_pump_stop(struct gn_pump *p);
 
-/* stream.c */
 struct gn_ssh {
     struct gn_transport base;
     struct gn_hop *hops[GN_HOPS_MAX];
@@ -131,6 +134,32 @@ struct gn_ssh {
     struct gn_keyring ring;
     int64_t closed_ms; /* when a stream was closed before its end */
 };
+
+#define GN_ERR_TAIL ((size_t)4096)
+
+/* One command over there, or one forwarded port. */
+struct gn_channel {
+    struct gn_stream base; /* first */
+    struct gn_ssh *ssh;
+    struct gn_hop *hop;
+    ssh_channel ch;
+    struct ssh_channel_callbacks_struct cb;
+    struct gn_buf kept; /* arrived while we wrote */
+    size_t kept_at;
+    char tail[GN_ERR_TAIL + 1];
+    size_t tail_len;
+    uint32_t window; /* the most that was ever free of what the server takes without a word */
+    int status;
+    bool told; /* status is known */
+    bool pty;
+    bool asking; /* the request is on its way, its answer is not here yet */
+};
+
+/* stream.c: one whose channel is not open yet; closed by its ops. */
+struct gn_channel *gn_channel_new(struct gn_ssh *ssh, struct gn_err *err);
+bool gn_channel_is_up(struct gn_channel *s);
+
+/* channel.c */
 
 /* Open a channel of the kind that `open` asks for; GN_E_LIMIT when the server has none left. */
 GN_MUST int gn_channel_open(struct gn_hop *h, gn_step_fn open, void *arg, ssh_channel ch,

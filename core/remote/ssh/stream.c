@@ -7,35 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ERR_TAIL  ((size_t)4096)
-#define PIECE     ((size_t)32 << 10)
+#define PIECE     ((size_t)4 * (32768 - 10)) /* four packets: libssh keeps 10 bytes of each */
+#define IN_HAND   ((uint64_t)256 << 10)
+#define LINE_RATE 400                 /* bytes a microsecond: no line that we know is faster */
 #define KEEP_MAX  ((size_t)256 << 20) /* what a far side may say while we write */
-#define SETTLE_MS 3000                /* for a server to take back a closed channel */
 
-struct stream {
-    struct gn_stream base; /* first */
-    struct gn_ssh *ssh;
-    struct gn_hop *hop;
-    ssh_channel ch;
-    struct ssh_channel_callbacks_struct cb;
-    struct gn_buf kept; /* arrived while we wrote */
-    size_t kept_at;
-    char tail[ERR_TAIL + 1];
-    size_t tail_len;
-    int status;
-    bool told; /* status is known */
-    bool pty;
-    bool asking; /* the request is on its way, its answer is not here yet */
-};
-
-static struct stream *of(struct gn_stream *s)
+static struct gn_channel *of(struct gn_stream *s)
 {
-    return (struct stream *)s;
+    return (struct gn_channel *)s;
 }
 
 static void on_status(ssh_session session, ssh_channel ch, int status, void *arg)
 {
-    struct stream *s = arg;
+    struct gn_channel *s = arg;
 
     (void)session;
     (void)ch;
@@ -54,7 +38,7 @@ static void on_signal(ssh_session session, ssh_channel ch, const char *name, int
                    {"INT", 2},   {"KILL", 9},  {"PIPE", 13}, {"QUIT", 3},   {"SEGV", 11},
                    {"TERM", 15}, {"USR1", 10}, {"USR2", 12}, {"BUS", 7},    {"XCPU", 24},
                    {"XFSZ", 25}, {"TRAP", 5},  {"SYS", 31},  {"VTALRM", 26}};
-    struct stream *s = arg;
+    struct gn_channel *s = arg;
 
     (void)session;
     (void)ch;
@@ -69,18 +53,18 @@ static void on_signal(ssh_session session, ssh_channel ch, const char *name, int
     s->told = true;
 }
 
-static int lost(struct stream *s, struct gn_err *err)
+static int lost(struct gn_channel *s, struct gn_err *err)
 {
     return gn_hop_lost(s->hop, err);
 }
 
-static bool is_up(struct stream *s)
+bool gn_channel_is_up(struct gn_channel *s)
 {
     return ssh_is_connected(s->hop->session) && ssh_get_fd(s->hop->session) >= 0;
 }
 
 /* The answer to our request, once it is here: a refusal may leave the channel open for ever. */
-static int look_answer(struct stream *s, struct gn_err *err)
+static int look_answer(struct gn_channel *s, struct gn_err *err)
 {
     int said = s->asking ? ssh_channel_request_exec(s->ch, "") : SSH_OK;
 
@@ -89,11 +73,12 @@ static int look_answer(struct stream *s, struct gn_err *err)
     s->asking = false;
     if (said == SSH_OK)
         return GN_OK;
-    return !is_up(s) ? lost(s, err)
-                     : gn_err_set(err, GN_E_PROTO, "'%s' refuses to run a command", s->hop->who);
+    return !gn_channel_is_up(s)
+               ? lost(s, err)
+               : gn_err_set(err, GN_E_PROTO, "'%s' refuses to run a command", s->hop->who);
 }
 
-static void drain_err(struct stream *s)
+static void drain_err(struct gn_channel *s)
 {
     char piece[1024];
     int n;
@@ -101,8 +86,8 @@ static void drain_err(struct stream *s)
     while ((n = ssh_channel_read_nonblocking(s->ch, piece, sizeof piece, 1)) > 0) {
         size_t len = (size_t)n;
 
-        if (s->tail_len + len > ERR_TAIL) {
-            size_t drop = s->tail_len + len - ERR_TAIL;
+        if (s->tail_len + len > GN_ERR_TAIL) {
+            size_t drop = s->tail_len + len - GN_ERR_TAIL;
 
             memmove(s->tail, s->tail + drop, s->tail_len - drop);
             s->tail_len -= drop;
@@ -114,7 +99,7 @@ static void drain_err(struct stream *s)
 }
 
 /* Keep what has arrived, so that the far side is never the one that waits. */
-static int keep(struct stream *s, bool *any, struct gn_err *err)
+static int keep(struct gn_channel *s, bool *any, struct gn_err *err)
 {
     drain_err(s);
     *any = false;
@@ -136,7 +121,7 @@ static int keep(struct stream *s, bool *any, struct gn_err *err)
  * Wait for room to write.  A line on which nothing at all has moved for half a minute
  * is dead; one that answers signs of life belongs to a program that is only slow.
  */
-static int wait_room(struct stream *s, int64_t *quiet_ms, const struct gn_ctx *ctx,
+static int wait_room(struct gn_channel *s, int64_t *quiet_ms, const struct gn_ctx *ctx,
                      struct gn_err *err)
 {
     uint64_t before = s->hop->traffic.in_bytes + s->hop->traffic.out_bytes;
@@ -157,13 +142,13 @@ static int wait_room(struct stream *s, int64_t *quiet_ms, const struct gn_ctx *c
     return GN_OK;
 }
 
-static bool is_flushed(struct stream *s)
+static bool is_flushed(struct gn_channel *s)
 {
     return !(ssh_get_poll_flags(s->hop->session) & SSH_WRITE_PENDING);
 }
 
 /* Until libssh has nothing left to send: nobody else may come by for a while. */
-static int flush(struct stream *s, const struct gn_ctx *ctx, struct gn_err *err)
+static int flush(struct gn_channel *s, const struct gn_ctx *ctx, struct gn_err *err)
 {
     int64_t quiet_ms = 0;
 
@@ -176,13 +161,28 @@ static int flush(struct stream *s, const struct gn_ctx *ctx, struct gn_err *err)
         if (rc != GN_OK)
             return rc;
     }
-    return is_up(s) ? GN_OK : lost(s, err);
+    return gn_channel_is_up(s) ? GN_OK : lost(s, err);
+}
+
+/*
+ * How much may be on its way: what the line holds, and a little in hand.  More would only lie in the
+ * server's memory, which sshd moves up and down for each piece that its command takes: 24 MB cost
+ * it a second where a quarter of a MB costs nothing.
+ */
+static bool is_enough_on_its_way(struct gn_channel *s)
+{
+    uint32_t left = ssh_channel_window_size(s->ch);
+    uint64_t most = IN_HAND + (uint64_t)gn_hop_rtt_us(s->hop) * LINE_RATE;
+
+    if (left > s->window)
+        s->window = left;
+    return s->window - left >= most;
 }
 
 static int stream_write(struct gn_stream *base, const void *data, size_t len,
                         const struct gn_ctx *ctx, struct gn_err *err)
 {
-    struct stream *s = of(base);
+    struct gn_channel *s = of(base);
     const char *p = data;
     int64_t quiet_ms = 0;
 
@@ -195,10 +195,10 @@ static int stream_write(struct gn_stream *base, const void *data, size_t len,
             return rc;
         if (gn_interrupted(ctx))
             return gn_err_set(err, GN_E_CANCEL, "interrupted");
-        if (!is_up(s))
+        if (!gn_channel_is_up(s))
             return lost(s, err);
-        n = ssh_channel_write(s->ch, p, piece);
-        if (n < 0 && is_up(s))
+        n = is_enough_on_its_way(s) ? 0 : ssh_channel_write(s->ch, p, piece);
+        if (n < 0 && gn_channel_is_up(s))
             return gn_err_set(err, GN_E_PROTO, "the command on '%s' ended while it was written to",
                               s->hop->who);
         if (n < 0)
@@ -218,16 +218,16 @@ static int stream_write(struct gn_stream *base, const void *data, size_t len,
 
 static int stream_eof(struct gn_stream *base, const struct gn_ctx *ctx, struct gn_err *err)
 {
-    struct stream *s = of(base);
+    struct gn_channel *s = of(base);
 
-    if (!is_up(s))
+    if (!gn_channel_is_up(s))
         return lost(s, err);
-    if (ssh_channel_send_eof(s->ch) == SSH_ERROR && !is_up(s))
+    if (ssh_channel_send_eof(s->ch) == SSH_ERROR && !gn_channel_is_up(s))
         return lost(s, err);
     return flush(s, ctx, err);
 }
 
-static size_t take_kept(struct stream *s, void *buf, size_t cap)
+static size_t take_kept(struct gn_channel *s, void *buf, size_t cap)
 {
     size_t n = s->kept.len - s->kept_at;
 
@@ -245,7 +245,7 @@ static size_t take_kept(struct stream *s, void *buf, size_t cap)
 static int stream_read(struct gn_stream *base, void *buf, size_t cap, int64_t timeout_ms, size_t *n,
                        const struct gn_ctx *ctx, struct gn_err *err)
 {
-    struct stream *s = of(base);
+    struct gn_channel *s = of(base);
     int64_t end = timeout_ms < 0 ? -1 : ctx->mono_ms(ctx) + timeout_ms;
 
     if (s->kept.len > s->kept_at) {
@@ -265,7 +265,7 @@ static int stream_read(struct gn_stream *base, void *buf, size_t cap, int64_t ti
             *n = (size_t)got;
             return GN_OK;
         }
-        if (!is_up(s))
+        if (!gn_channel_is_up(s))
             return lost(s, err);
         rc = look_answer(s, err);
         if (rc != GN_OK)
@@ -285,7 +285,7 @@ static int stream_read(struct gn_stream *base, void *buf, size_t cap, int64_t ti
 
 static const char *stream_err_text(struct gn_stream *base)
 {
-    struct stream *s = of(base);
+    struct gn_channel *s = of(base);
 
     drain_err(s);
     return s->tail;
@@ -294,7 +294,7 @@ static const char *stream_err_text(struct gn_stream *base)
 static int stream_status(struct gn_stream *base, int64_t timeout_ms, int *status,
                          const struct gn_ctx *ctx, struct gn_err *err)
 {
-    struct stream *s = of(base);
+    struct gn_channel *s = of(base);
     int64_t end = timeout_ms < 0 ? -1 : ctx->mono_ms(ctx) + timeout_ms;
 
     for (;;) {
@@ -324,17 +324,17 @@ static int stream_status(struct gn_stream *base, int64_t timeout_ms, int *status
 
 static void stream_resize(struct gn_stream *base, int cols, int rows)
 {
-    struct stream *s = of(base);
+    struct gn_channel *s = of(base);
 
-    if (s->pty && is_up(s))
+    if (s->pty && gn_channel_is_up(s))
         (void)ssh_channel_change_pty_size(s->ch, cols, rows);
 }
 
 static void stream_close(struct gn_stream *base)
 {
-    struct stream *s = of(base);
+    struct gn_channel *s = of(base);
 
-    if (ssh_channel_is_open(s->ch) && is_up(s)) {
+    if (ssh_channel_is_open(s->ch) && gn_channel_is_up(s)) {
         const struct gn_ctx *none = &gn_ctx_none;
 
         /* Twice: the first may stop at the eof when the queue is full. */
@@ -358,64 +358,9 @@ static const struct gn_stream_ops stream_ops = {
     .close = stream_close,
 };
 
-int gn_channel_open(struct gn_hop *h, gn_step_fn open, void *arg, ssh_channel ch,
-                    const struct gn_ctx *ctx, struct gn_err *err)
+struct gn_channel *gn_channel_new(struct gn_ssh *ssh, struct gn_err *err)
 {
-    int said, rc = gn_hop_step(h, open, arg, SSH_AGAIN, &said, ctx, err);
-    char *why;
-
-    (void)ch;
-    if (rc != GN_OK || said == SSH_OK)
-        return rc;
-    if (!ssh_is_connected(h->session))
-        return gn_hop_lost(h, err);
-    why = gn_ssh_safe(ssh_get_error(h->session), 300);
-    rc = gn_err_set(err, GN_E_LIMIT, "'%s' opens no further channel: %s", h->who, why);
-    free(why);
-    return rc;
-}
-
-struct request {
-    ssh_channel ch;
-    const char *command, *host;
-    int port;
-    const struct gn_pty *pty;
-};
-
-static int step_session(struct gn_hop *h, void *arg)
-{
-    (void)h;
-    return ssh_channel_open_session(((struct request *)arg)->ch);
-}
-
-static int step_forward(struct gn_hop *h, void *arg)
-{
-    struct request *r = arg;
-
-    (void)h;
-    return ssh_channel_open_forward(r->ch, r->host, r->port, "127.0.0.1", 0);
-}
-
-static int step_pty(struct gn_hop *h, void *arg)
-{
-    struct request *r = arg;
-
-    (void)h;
-    return ssh_channel_request_pty_size(r->ch, r->pty->term, r->pty->cols, r->pty->rows);
-}
-
-static int step_exec(struct gn_hop *h, void *arg)
-{
-    struct request *r = arg;
-
-    (void)h;
-    return r->command ? ssh_channel_request_exec(r->ch, r->command)
-                      : ssh_channel_request_shell(r->ch);
-}
-
-static struct stream *new_stream(struct gn_ssh *ssh, struct gn_err *err)
-{
-    struct stream *s = gn_new(struct stream);
+    struct gn_channel *s = gn_new(struct gn_channel);
 
     s->base.ops = &stream_ops;
     s->ssh = ssh;
@@ -434,78 +379,4 @@ static struct stream *new_stream(struct gn_ssh *ssh, struct gn_err *err)
     ssh_callbacks_init(&s->cb);
     ssh_set_channel_callbacks(s->ch, &s->cb);
     return s;
-}
-
-/* A stream whose channel is open. */
-static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r, struct stream **out,
-                       const struct gn_ctx *ctx, struct gn_err *err)
-{
-    int64_t wait = 50;
-
-    for (;;) {
-        struct stream *s = new_stream(ssh, err);
-        int rc;
-
-        if (!s)
-            return err->code;
-        r->ch = s->ch;
-        rc = gn_channel_open(s->hop, step, r, s->ch, ctx, err);
-        if (rc == GN_OK) {
-            *out = s;
-            return GN_OK;
-        }
-        stream_close(&s->base);
-        /* The server counts a closed session until its command is gone: give it a moment. */
-        if (rc != GN_E_LIMIT || !ssh->closed_ms || r->host ||
-            ctx->mono_ms(ctx) - ssh->closed_ms > SETTLE_MS)
-            return rc;
-        rc = gn_wait_ms(ctx, wait, err);
-        if (rc != GN_OK)
-            return rc;
-        wait *= 2;
-    }
-}
-
-int gn_ssh_exec(struct gn_transport *t, const char *command, const struct gn_pty *pty,
-                struct gn_stream **out, const struct gn_ctx *ctx, struct gn_err *err)
-{
-    struct request r = {.command = command, .pty = pty};
-    struct stream *s = NULL;
-    int said = SSH_OK, rc;
-
-    rc = open_stream((struct gn_ssh *)t, step_session, &r, &s, ctx, err);
-    if (rc != GN_OK)
-        return rc;
-    if (pty)
-        rc = gn_hop_step(s->hop, step_pty, &r, SSH_AGAIN, &said, ctx, err);
-    s->pty = pty != NULL;
-    /* Only a terminal is worth the wait for the answer: what is written now comes behind the request. */
-    if (rc == GN_OK && said == SSH_OK && (pty || !command))
-        rc = gn_hop_step(s->hop, step_exec, &r, SSH_AGAIN, &said, ctx, err);
-    else if (rc == GN_OK && said == SSH_OK)
-        said = step_exec(s->hop, &r);
-    s->asking = rc == GN_OK && said == SSH_AGAIN;
-    if (s->asking)
-        said = SSH_OK;
-    if (rc == GN_OK && said != SSH_OK)
-        rc = !is_up(s) ? lost(s, err)
-                       : gn_err_set(err, GN_E_PROTO, "'%s' refuses to run a command", s->hop->who);
-    if (rc != GN_OK) {
-        stream_close(&s->base);
-        return rc;
-    }
-    *out = &s->base;
-    return GN_OK;
-}
-
-int gn_ssh_forward(struct gn_transport *t, const char *host, int port, struct gn_stream **out,
-                   const struct gn_ctx *ctx, struct gn_err *err)
-{
-    struct request r = {.host = host, .port = port};
-    struct stream *s = NULL;
-    int rc = open_stream((struct gn_ssh *)t, step_forward, &r, &s, ctx, err);
-
-    if (rc == GN_OK)
-        *out = &s->base;
-    return rc;
 }

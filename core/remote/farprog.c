@@ -1,0 +1,80 @@
+/*
+ * farprog.c - the text of a far-side program, and the command that carries it.
+ */
+#include "farprog.h"
+
+#include <string.h>
+
+/* core/remote/sh/, embedded at build */
+#define GN_OP(name) extern const char gn_sh_##name[];
+#include "ops.def"
+#undef GN_OP
+
+static const struct {
+    const char *name, *text;
+} programs[] = {
+#define GN_OP(name) {#name, gn_sh_##name},
+#include "ops.def"
+#undef GN_OP
+};
+
+static const char *program_text(const char *op)
+{
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+        if (strcmp(programs[i].name, op) == 0)
+            return programs[i].text;
+    return NULL;
+}
+
+/* tr turns these four into a newline and the marks that login shells treat each in its own way. */
+#define STAND_INS "\001\002\003\004"
+#define STOOD_FOR "\n'\\!"
+#define UNWRAP                                                                                     \
+    "exec /bin/sh -c 'eval \"$(printf %s \"$1\" | tr \"\\001\\002\\003\\004\" "                    \
+    "\"\\012\\047\\134\\041\")\"' sh '"
+
+bool gn_program_quote(const struct gn_buf *program, struct gn_buf *command)
+{
+    if (program->len > GN_INLINE_MAX)
+        return false;
+    gn_buf_adds(command, "exec /bin/sh -c ");
+    gn_buf_addsh(command, program->ptr);
+    return true;
+}
+
+bool gn_program_wrap(const struct gn_buf *program, struct gn_buf *command)
+{
+    if (program->len > GN_INLINE_MAX)
+        return false;
+    gn_buf_adds(command, UNWRAP);
+    for (size_t i = 0; i < program->len; i++) {
+        char c = program->ptr[i];
+        const char *mark = c ? strchr(STOOD_FOR, c) : NULL;
+
+        if (mark)
+            c = STAND_INS[mark - STOOD_FOR];
+        else if (c < ' ' || c > '~')
+            return false;
+        gn_buf_addc(command, c);
+    }
+    gn_buf_addc(command, '\'');
+    return true;
+}
+
+bool gn_program_write(struct gn_buf *program, const char *op, const char *nonce,
+                      const struct gn_far_arg *args)
+{
+    const char *text = program_text(op);
+
+    gn_buf_addf(program, "a_nonce=%s\n", nonce);
+    for (; args->name; args++) {
+        gn_buf_addf(program, "a_%s=", args->name);
+        gn_buf_addsh(program, args->value);
+        gn_buf_addc(program, '\n');
+    }
+    gn_buf_adds(program, gn_sh_common);
+    if (strcmp(op, "launch") == 0 || strcmp(op, "put") == 0)
+        gn_buf_adds(program, gn_sh_arrive);
+    gn_buf_adds(program, text ? text : "");
+    return text != NULL;
+}
