@@ -11,9 +11,11 @@
 
 #include "gnrrun/fs.h"
 #include "parcel.h"
+#include "pipe.h"
 
 #define PLAIN_BELOW  ((uint64_t)64 << 10) /* a process over there costs more than so few bytes */
 #define ADAPT_FROM   ((uint64_t)16 << 20) /* worth threads */
+#define PIPE_FROM    ((uint64_t)1 << 20)  /* worth a thread that packs */
 #define RESUME_BYTES ((uint64_t)256 << 20)
 #define LINE_MAX_SH  ((size_t)32 << 10) /* of names for one rm */
 
@@ -34,20 +36,31 @@ void gn_parcel_clear(struct gn_parcel *p)
     p->far = NULL;
 }
 
+/* To the far side; how far the packing is was counted where it is done. */
 static int send_bytes(void *arg, const void *data, size_t len, struct gn_err *err)
 {
     struct gn_parcel *p = arg;
+    const struct gn_ctx *ctx = p->road->e->ctx;
+    uint64_t done = atomic_load(&p->done);
 
     p->wire += len;
-    return gn_far_write(p->far, data, len, p->road->e->ctx, err);
+    if (done)
+        gn_event_progress(ctx, p->what, done < p->total ? done : p->total - 1, p->total);
+    return gn_far_write(p->far, data, len, ctx, err);
+}
+
+static int put_in_pipe(void *arg, const void *data, size_t len, struct gn_err *err)
+{
+    struct gn_parcel *p = arg;
+
+    return gn_pipe_put(p->pipe, data, len, err);
 }
 
 static void add_progress(void *arg, uint64_t bytes)
 {
     struct gn_parcel *p = arg;
 
-    p->done += bytes;
-    gn_event_progress(p->road->e->ctx, p->what, p->done, p->total);
+    atomic_fetch_add(&p->done, bytes);
 }
 
 /* --- what is in it ------------------------------------------------------------------------- */
@@ -109,7 +122,8 @@ void gn_parcel_plan(struct gn_parcel *p, const struct gn_manifest *base,
 {
     p->base = base;
     p->tree = tree;
-    p->total = p->files = p->entries = p->done = 0;
+    p->total = p->files = p->entries = 0;
+    atomic_store(&p->done, 0);
     p->rm_len = 0;
     gn_buf_reset(&p->before);
     gn_buf_reset(&p->after);
@@ -213,30 +227,47 @@ static bool is_worth_it(struct gn_parcel *p)
            gn_pack_would_shrink(p->root, p->largest);
 }
 
-int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t n, bool zstd,
-                   struct gn_err *err)
+/* pipe NULL: straight to the far side. */
+static int pack_to(struct gn_parcel *p, struct gn_pipe *pipe, struct gn_err *err)
 {
-    const struct gn_ctx *ctx = p->road->e->ctx;
-    uint64_t raw = p->total + p->before.len;
-    enum gn_packing how = GN_PACK_PLAIN;
     int rc;
 
-    for (size_t i = 0; i < n; i++)
-        raw += files[i].len;
-    if (zstd && raw >= PLAIN_BELOW && is_worth_it(p))
-        how = raw >= ADAPT_FROM ? GN_PACK_ADAPT : GN_PACK_ZSTD;
-    rc = gn_far_write(p->far, how == GN_PACK_PLAIN ? ".\n" : "z\n", 2, ctx, err);
-    if (!rc)
-        rc = gn_pack_open(send_bytes, p, how, &p->pack, err);
+    p->pipe = pipe;
+    p->rc = GN_OK;
+    rc = gn_pack_open(pipe ? put_in_pipe : send_bytes, p, p->how, &p->pack, err);
     if (rc)
         return rc;
-    p->rc = GN_OK;
-    rc = pack_all(p, files, n, err);
+    rc = pack_all(p, p->run_files, p->n_run_files, err);
     if (rc)
         gn_pack_abort(p->pack);
     else
         rc = gn_pack_close(p->pack, err);
     p->pack = NULL;
+    return rc;
+}
+
+static int pack_into(void *arg, struct gn_pipe *pipe, struct gn_err *err)
+{
+    return pack_to(arg, pipe, err);
+}
+
+int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t n, bool zstd,
+                   struct gn_err *err)
+{
+    const struct gn_ctx *ctx = p->road->e->ctx;
+    uint64_t raw = p->total + p->before.len;
+    int rc;
+
+    p->run_files = files;
+    p->n_run_files = n;
+    p->how = GN_PACK_PLAIN;
+    for (size_t i = 0; i < n; i++)
+        raw += files[i].len;
+    if (zstd && raw >= PLAIN_BELOW && is_worth_it(p))
+        p->how = raw >= ADAPT_FROM ? GN_PACK_ADAPT : GN_PACK_ZSTD;
+    rc = gn_far_write(p->far, p->how == GN_PACK_PLAIN ? ".\n" : "z\n", 2, ctx, err);
+    if (!rc)
+        rc = raw >= PIPE_FROM ? gn_pipe_run(pack_into, send_bytes, p, err) : pack_to(p, NULL, err);
     if (!rc)
         rc = gn_far_eof(p->far, ctx, err);
     if (!rc && p->total)

@@ -4,6 +4,8 @@
 #ifndef GNRRUN_PARCEL_H
 #define GNRRUN_PARCEL_H
 
+#include <stdatomic.h>
+
 #include "run_private.h"
 
 /* A file that is only here in memory. */
@@ -25,7 +27,12 @@ struct gn_parcel {
     size_t rm_len;                  /* of the line of `before` that is being written */
     uint64_t files, total, entries; /* of the difference; total in bytes */
     uint64_t parts;                 /* entries of a whole tree that are there already */
-    uint64_t packed, done, wire;
+    uint64_t packed, wire;
+    _Atomic uint64_t done; /* of total: packed */
+    enum gn_packing how;
+    struct gn_pipe *pipe; /* while another thread packs */
+    const struct gn_far_file *run_files;
+    size_t n_run_files;
     bool told_before; /* `before` went with the question */
     bool complete;    /* its last part may have arrived: then it may have been started */
     int rc;           /* first failure while the difference is walked */

@@ -1,6 +1,9 @@
 #include "scan.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,20 +16,23 @@
 #include "manifest.h"
 #include "tree.h"
 
-#define TRIES         4                     /* the first, and three more */
+#define TRIES         4 /* the first, and three more */
+#define HASHERS_MAX   8
+#define PER_HASHER    ((uint64_t)4 << 20)   /* so many bytes are worth one more */
 #define SHOW_PROGRESS ((uint64_t)128 << 20) /* so much to hash takes a moment */
 
 struct scan {
     const struct gn_ctx *ctx;
     const struct gn_scan_opts *opts;
     struct gn_walk walk;
-    struct gn_tree tree;
-    struct gn_reader reader;
     struct gn_cache old, fresh;
+    _Atomic size_t next; /* the first that no reader has taken */
+    _Atomic bool stop;   /* one has failed */
     size_t old_at;
     bool dirty;            /* fresh is not what old is */
     int64_t start_s;       /* files touched since then, or shortly before, are racy */
-    uint64_t done, total;  /* bytes to hash */
+    _Atomic uint64_t done; /* of total bytes to hash */
+    uint64_t total;
     const char *secret;    /* what the first one is; NULL: none */
     const char *secret_at; /* its path */
     size_t n_secrets;
@@ -151,13 +157,26 @@ static int check_size(const struct scan *s, struct gn_err *err)
     return GN_OK;
 }
 
+/* One who reads files: there are several when there is much to read. */
+struct hasher {
+    struct scan *s;
+    struct gn_tree tree;
+    struct gn_reader reader;
+    bool tells; /* the one on the caller's thread */
+    pthread_t thread;
+    bool started;
+    int rc;
+    struct gn_err err;
+};
+
 static void tell_progress(void *arg, uint64_t bytes)
 {
-    struct scan *s = arg;
+    struct hasher *h = arg;
+    struct scan *s = h->s;
+    uint64_t done = atomic_fetch_add(&s->done, bytes) + bytes;
 
-    s->done += bytes;
-    if (s->total >= SHOW_PROGRESS)
-        gn_event_progress(s->ctx, "hashing", s->done, s->total > s->done ? s->total : s->done + 1);
+    if (h->tells && s->total >= SHOW_PROGRESS)
+        gn_event_progress(s->ctx, "hashing", done, s->total > done ? s->total : done + 1);
 }
 
 static bool same_file(const struct gn_found *a, const struct gn_found *b)
@@ -167,14 +186,14 @@ static bool same_file(const struct gn_found *a, const struct gn_found *b)
 }
 
 /* One reading: *quiet tells whether the file stood still meanwhile; f becomes what it is now. */
-static int hash_once(struct scan *s, struct gn_found *f, bool *quiet, struct gn_err *err)
+static int hash_once(struct hasher *h, struct gn_found *f, bool *quiet, struct gn_err *err)
 {
     struct gn_extents x = GN_EXTENTS_INIT;
     struct gn_found after = *f;
     char shown[GN_SHOWN];
     struct stat st;
     int fd = -1;
-    int rc = gn_tree_file(&s->tree, f->e.path, &fd, err);
+    int rc = gn_tree_file(&h->tree, f->e.path, &fd, err);
 
     if (rc)
         return rc;
@@ -185,7 +204,7 @@ static int hash_once(struct scan *s, struct gn_found *f, bool *quiet, struct gn_
     }
     gn_found_stat(f, &st);
     gn_extents_find(fd, f->e.size, f->e.blocks, &x);
-    rc = gn_reader_run(&s->reader, fd, f->e.path, f->e.size, gn_entry_is_huge_sparse(&f->e), &x,
+    rc = gn_reader_run(&h->reader, fd, f->e.path, f->e.size, gn_entry_is_huge_sparse(&f->e), &x,
                        f->e.hash, err);
     if (rc == GN_E_CHANGED)
         rc = GN_OK; /* became shorter: the next reading tells */
@@ -210,19 +229,19 @@ static int judge_head(void *arg, uint64_t at, const uint8_t *data, size_t len, s
     return GN_OK;
 }
 
-static int hash_file(struct scan *s, struct gn_found *f, struct gn_err *err)
+static int hash_file(struct hasher *h, struct gn_found *f, struct gn_err *err)
 {
     const char *seen[2] = {NULL, f->e.path};
     char shown[GN_SHOWN];
     bool quiet = false;
 
-    s->reader.data = s->opts->everything ? NULL : judge_head;
-    s->reader.data_arg = seen;
+    h->reader.data = h->s->opts->everything ? NULL : judge_head;
+    h->reader.data_arg = seen;
     for (unsigned i = 0; i < TRIES && !quiet; i++) {
         int rc;
 
         seen[0] = NULL;
-        rc = hash_once(s, f, &quiet, err);
+        rc = hash_once(h, f, &quiet, err);
         if (rc)
             return rc;
     }
@@ -230,21 +249,100 @@ static int hash_file(struct scan *s, struct gn_found *f, struct gn_err *err)
         gn_err_set(err, GN_E_CHANGED, "'%s' changes while it is read", gn_shown(f->e.path, shown));
         return gn_err_hint(err, "wait until it is written, or add it to .gnrrunignore");
     }
-    if (seen[0] && !gn_is_allowed(s->opts->allow, f->e.path))
-        note_secret(s, f->e.path, seen[0]);
-    if (f->ctime_ns / 1000000000 + 1 < s->start_s) {
-        struct gn_cached c = {.path = f->e.path,
-                              .size = f->e.size,
-                              .ino = f->ino,
-                              .mtime_ns = f->e.mtime_ns,
-                              .ctime_ns = f->ctime_ns,
-                              .clean = !s->opts->everything && !seen[0],
-                              .huge = gn_entry_is_huge_sparse(&f->e)};
-        memcpy(c.hash, f->e.hash, sizeof c.hash);
-        gn_cache_add(&s->fresh, &c);
-        s->dirty = true;
-    }
+    f->secret = seen[0];
+    f->hashed = true;
     return GN_OK;
+}
+
+/* Take files until there are none. */
+static void *hash_some(void *arg)
+{
+    struct hasher *h = arg;
+    struct scan *s = h->s;
+
+    while (!h->rc && !atomic_load(&s->stop)) {
+        size_t i = atomic_fetch_add(&s->next, 1);
+
+        if (i >= s->walk.n)
+            break;
+        if (s->walk.v[i].todo)
+            h->rc = hash_file(h, &s->walk.v[i], &h->err);
+    }
+    if (h->rc)
+        atomic_store(&s->stop, true);
+    return NULL;
+}
+
+static int hasher_open(struct hasher *h, struct scan *s, bool tells, struct gn_err *err)
+{
+    *h = (struct hasher){.s = s, .tree = GN_TREE_INIT, .tells = tells, .err = GN_ERR_INIT};
+    gn_reader_init(&h->reader, s->ctx);
+    h->reader.progress = tell_progress;
+    h->reader.progress_arg = h;
+    return gn_tree_open(&h->tree, s->opts->root, err);
+}
+
+static void hasher_close(struct hasher *h)
+{
+    gn_reader_clear(&h->reader);
+    gn_tree_close(&h->tree);
+}
+
+static size_t count_hashers(const struct scan *s)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t n = (size_t)(s->total / PER_HASHER);
+
+    n = cores > 0 && n > (size_t)cores ? (size_t)cores : n;
+    return n < 1 ? 1 : n > HASHERS_MAX ? HASHERS_MAX : n;
+}
+
+static int read_all(struct scan *s, struct gn_err *err)
+{
+    struct hasher h[HASHERS_MAX];
+    size_t n = count_hashers(s), opened = 0;
+    sigset_t all, old;
+    int rc = GN_OK;
+
+    for (; opened < n && !rc; opened++)
+        rc = hasher_open(&h[opened], s, opened == 0, err);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (size_t i = 1; i < n && !rc; i++)
+        h[i].started = pthread_create(&h[i].thread, NULL, hash_some, &h[i]) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!rc)
+        hash_some(&h[0]);
+    for (size_t i = 0; i < opened; i++) {
+        if (i && h[i].started)
+            pthread_join(h[i].thread, NULL);
+        if (!rc && h[i].rc) {
+            rc = h[i].rc;
+            *err = h[i].err;
+        }
+        hasher_close(&h[i]);
+    }
+    return rc;
+}
+
+/* What was read: into the cache, unless it is too young to be told from its next content. */
+static void take_hashed(struct scan *s, const struct gn_found *f)
+{
+    struct gn_cached c = {.path = f->e.path,
+                          .size = f->e.size,
+                          .ino = f->ino,
+                          .mtime_ns = f->e.mtime_ns,
+                          .ctime_ns = f->ctime_ns,
+                          .clean = !s->opts->everything && !f->secret,
+                          .huge = gn_entry_is_huge_sparse(&f->e)};
+
+    if (f->secret && !gn_is_allowed(s->opts->allow, f->e.path))
+        note_secret(s, f->e.path, f->secret);
+    if (f->ctime_ns / 1000000000 + 1 >= s->start_s)
+        return;
+    memcpy(c.hash, f->e.hash, sizeof c.hash);
+    gn_cache_add(&s->fresh, &c);
+    s->dirty = true;
 }
 
 static bool take_cached(struct scan *s, struct gn_found *f)
@@ -262,22 +360,22 @@ static bool take_cached(struct scan *s, struct gn_found *f)
 
 static int hash_all(struct scan *s, struct gn_err *err)
 {
-    bool *todo = gn_calloc(s->walk.n + 1, sizeof *todo);
     int rc = GN_OK;
 
     for (size_t i = 0; i < s->walk.n; i++) {
         struct gn_found *f = &s->walk.v[i];
 
-        todo[i] = f->e.kind == GN_FILE && !take_cached(s, f);
-        s->total += todo[i] ? f->e.size : 0;
+        f->todo = f->e.kind == GN_FILE && !take_cached(s, f);
+        s->total += f->todo ? f->e.size + 1 : 0;
     }
     s->dirty = s->fresh.n != s->old.n;
+    if (s->total)
+        rc = read_all(s, err);
     for (size_t i = 0; !rc && i < s->walk.n; i++)
-        if (todo[i])
-            rc = hash_file(s, &s->walk.v[i], err);
+        if (s->walk.v[i].hashed)
+            take_hashed(s, &s->walk.v[i]);
     if (!rc && s->total >= SHOW_PROGRESS)
         gn_event_progress(s->ctx, "hashing", s->total, s->total);
-    free(todo);
     return rc;
 }
 
@@ -313,18 +411,13 @@ static struct gn_manifest *make_manifest(struct gn_walk *w)
 int gn_scan(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, struct gn_manifest **out,
             struct gn_err *err)
 {
-    struct scan s = {.ctx = ctx, .opts = opts, .tree = GN_TREE_INIT};
+    struct scan s = {.ctx = ctx, .opts = opts};
     int rc;
 
     s.start_s = ctx->wall_s(ctx);
     s.walk.arena = gn_arena_new();
-    gn_reader_init(&s.reader, ctx);
-    s.reader.progress = tell_progress;
-    s.reader.progress_arg = &s;
     gn_cache_load(&s.old, opts->cache_file);
-    rc = gn_tree_open(&s.tree, opts->root, err);
-    if (!rc)
-        rc = gn_walk(ctx, opts, &s.walk, err);
+    rc = gn_walk(ctx, opts, &s.walk, err);
     if (rc)
         goto out;
     if (s.walk.n)
@@ -345,8 +438,6 @@ int gn_scan(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, struct gn
 out:
     gn_cache_clear(&s.old);
     gn_cache_clear(&s.fresh);
-    gn_reader_clear(&s.reader);
-    gn_tree_close(&s.tree);
     gn_arena_free(s.walk.arena);
     free(s.walk.v);
     return rc;

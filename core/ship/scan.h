@@ -14,7 +14,9 @@ struct gn_found {
     struct gn_entry e;
     uint64_t ino;
     int64_t ctime_ns;
-    bool later; /* a file that was listed and is not looked at yet */
+    const char *secret; /* what its first bytes look like; NULL: nothing of the kind */
+    bool later;         /* a file that was listed and is not looked at yet */
+    bool todo, hashed;  /* to be read; read and quiet */
 };
 
 /* All that the walk found, in the order it came. */

@@ -9,17 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <zstd.h>
+
+#include "gnrrun/ctx.h"
 
 #define BLOCK       512
 #define OUT_SIZE    ((size_t)256 << 10)
 #define LEVEL_FIRST 1
 #define WINDOW_LOG  21                  /* 2 MiB: what the other end must keep, and each worker */
-#define STRETCH     ((uint64_t)4 << 20) /* of input, between two looks at how it goes */
+#define STRETCH     ((uint64_t)8 << 20) /* of input, between two looks at how it goes */
+#define PATIENCE    16                  /* stretches between two trials of more */
 
-/* From hardly to hard: what is left out makes no difference worth its time. */
-static const int levels[] = {-20, -5, 1, 2, 3, 5, 7, 9, 12};
+/* From next to nothing, for what does not shrink, to hard; no line is so fast that 1 would hold it up. */
+static const int levels[] = {-20, 1, 2, 3, 5, 7, 9, 12};
 #define LEVELS (sizeof levels / sizeof levels[0])
 
 struct header {
@@ -33,6 +35,9 @@ struct gn_tar {
     ZSTD_CCtx *zstd; /* NULL: not compressed */
     size_t level;    /* of levels[] */
     bool adapts;
+    bool climbing;                    /* this stretch is a trial of a harder level */
+    unsigned patience;                /* stretches until the next trial */
+    uint64_t rate;                    /* of input, in the stretch before */
     uint64_t in_stretch, out_stretch; /* bytes in this stretch */
     int64_t began_us, sinking_us;     /* of this stretch: its start, and the time in the sink */
     char *out;                        /* OUT_SIZE, on their way to the sink */
@@ -48,14 +53,6 @@ void gn_tar_abort(struct gn_tar *t)
     ZSTD_freeCCtx(t->zstd);
     free(t->out);
     free(t);
-}
-
-static int64_t now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 static bool set(struct gn_tar *t, ZSTD_cParameter what, int value)
@@ -74,8 +71,8 @@ static bool start_zstd(struct gn_tar *t, enum gn_packing how)
         return false;
     /* a library without threads compresses here, and then as it began */
     t->adapts = how == GN_PACK_ADAPT && set(t, ZSTD_c_windowLog, WINDOW_LOG) &&
-                set(t, ZSTD_c_nbWorkers, 2) && set(t, ZSTD_c_jobSize, 2 << 20);
-    t->began_us = now_us();
+                set(t, ZSTD_c_nbWorkers, 2) && set(t, ZSTD_c_jobSize, 4 << 20);
+    t->began_us = gn_stopwatch_us();
     return true;
 }
 
@@ -98,36 +95,56 @@ int gn_tar_open(gn_sink_fn sink, void *arg, enum gn_packing how, struct gn_tar *
 static int flush(struct gn_tar *t, struct gn_err *err)
 {
     size_t n = t->n_out;
-    int64_t began = t->adapts ? now_us() : 0;
+    int64_t began = t->adapts ? gn_stopwatch_us() : 0;
     int rc = n ? t->sink(t->arg, t->out, n, err) : GN_OK;
 
     t->n_out = 0;
     t->out_stretch += n;
     if (t->adapts)
-        t->sinking_us += now_us() - began;
+        t->sinking_us += gn_stopwatch_us() - began;
     return rc;
 }
 
 /*
  * The line and the compressor work at the same time: whoever waits for the other can do more.  Most
- * of the time in the sink: the line is the narrow place, so compress harder.  Hardly any: less hard.
- * Where nothing comes of it, least of all.
+ * of the time in the sink: perhaps the line is the narrow place, so compress harder, and go back if
+ * that brought nothing (then it is the disk over there).  Hardly any: less hard.
  */
+static size_t better_level(struct gn_tar *t, int64_t took, uint64_t rate)
+{
+    if (t->out_stretch > t->in_stretch / 20 * 19 && t->level)
+        return 0; /* it does not shrink */
+    if (t->climbing) {
+        t->climbing = false;
+        if (rate < t->rate / 20 * 21) {
+            t->patience = PATIENCE;
+            return t->level - 1;
+        }
+    }
+    if (t->patience)
+        t->patience--;
+    else if (t->sinking_us > took / 10 * 7 && t->level + 1 < LEVELS) {
+        t->climbing = true;
+        return t->level + 1;
+    }
+    /* what followed on something that did not shrink may do so again */
+    if (t->level == 0)
+        return 1;
+    return t->level > 1 && t->sinking_us < took / 10 * 3 ? t->level - 1 : t->level;
+}
+
 static void adapt(struct gn_tar *t)
 {
-    int64_t now = now_us(), took = now - t->began_us;
-    size_t level = t->level;
+    int64_t now = gn_stopwatch_us(), took = now - t->began_us + 1;
+    uint64_t rate = t->in_stretch * 1000 / (uint64_t)took;
+    size_t level;
 
     if (!t->adapts || t->in_stretch < STRETCH)
         return;
-    if (t->out_stretch > t->in_stretch / 20 * 19)
-        level = 0;
-    else if (t->sinking_us > took / 10 * 7)
-        level += level + 1 < LEVELS;
-    else if (t->sinking_us < took / 10 * 3)
-        level -= level > 0;
+    level = better_level(t, took, rate);
     if (level != t->level && set(t, ZSTD_c_compressionLevel, levels[level]))
         t->level = level;
+    t->rate = rate;
     t->in_stretch = t->out_stretch = 0;
     t->began_us = now;
     t->sinking_us = 0;

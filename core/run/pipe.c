@@ -1,0 +1,135 @@
+/* pipe.c - bytes from a thread that makes them to the one that sends them. */
+#include "pipe.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gnrrun/mem.h"
+
+#define ROOM  ((size_t)2 << 20)
+#define PIECE ((size_t)128 << 10)
+
+struct gn_pipe {
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t moved;
+    uint8_t *ring;
+    uint64_t in, out; /* bytes since the start */
+    bool over;        /* nothing more comes */
+    bool stop;        /* nobody takes any more */
+    int (*make)(void *arg, struct gn_pipe *p, struct gn_err *err);
+    void *arg;
+    int rc; /* of make */
+    struct gn_err err;
+};
+
+int gn_pipe_put(struct gn_pipe *p, const void *data, size_t len, struct gn_err *err)
+{
+    const uint8_t *from = data;
+    bool stop = false;
+
+    while (len && !stop) {
+        size_t at, n;
+
+        pthread_mutex_lock(&p->lock);
+        while (p->in - p->out == ROOM && !p->stop)
+            pthread_cond_wait(&p->moved, &p->lock);
+        stop = p->stop;
+        at = (size_t)(p->in % ROOM);
+        n = ROOM - (size_t)(p->in - p->out);
+        pthread_mutex_unlock(&p->lock);
+        n = n < ROOM - at ? n : ROOM - at;
+        n = n < len ? n : len;
+        if (stop)
+            break;
+        memcpy(p->ring + at, from, n); /* nobody reads there before p->in says so */
+        from += n;
+        len -= n;
+        pthread_mutex_lock(&p->lock);
+        p->in += n;
+        pthread_cond_signal(&p->moved);
+        pthread_mutex_unlock(&p->lock);
+    }
+    return stop ? gn_err_set(err, GN_E_CANCEL, "nobody takes what is packed") : GN_OK;
+}
+
+static void *make_main(void *arg)
+{
+    struct gn_pipe *p = arg;
+    int rc = p->make(p->arg, p, &p->err);
+
+    pthread_mutex_lock(&p->lock);
+    p->rc = rc;
+    p->over = true;
+    pthread_cond_signal(&p->moved);
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+/* A contiguous part of what is there, or 0 at the end. */
+static size_t await(struct gn_pipe *p, size_t *at)
+{
+    size_t n;
+
+    pthread_mutex_lock(&p->lock);
+    while (p->in == p->out && !p->over)
+        pthread_cond_wait(&p->moved, &p->lock);
+    *at = (size_t)(p->out % ROOM);
+    n = (size_t)(p->in - p->out);
+    pthread_mutex_unlock(&p->lock);
+    n = n < ROOM - *at ? n : ROOM - *at;
+    return n < PIECE ? n : PIECE;
+}
+
+static void taken(struct gn_pipe *p, size_t n, bool stop)
+{
+    pthread_mutex_lock(&p->lock);
+    p->out += n;
+    p->stop = stop;
+    pthread_cond_signal(&p->moved);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static int take_all(struct gn_pipe *p, gn_pipe_fn take, void *arg, struct gn_err *err)
+{
+    size_t at, n;
+    int rc = GN_OK;
+
+    while (!rc && (n = await(p, &at)) > 0) {
+        rc = take(arg, p->ring + at, n, err);
+        taken(p, n, rc != GN_OK);
+    }
+    return rc;
+}
+
+int gn_pipe_run(int (*make)(void *arg, struct gn_pipe *p, struct gn_err *err), gn_pipe_fn take,
+                void *arg, struct gn_err *err)
+{
+    struct gn_pipe p = {.make = make, .arg = arg, .err = GN_ERR_INIT};
+    sigset_t all, old;
+    pthread_t thread;
+    int rc;
+
+    p.ring = gn_realloc(NULL, ROOM, 1);
+    pthread_mutex_init(&p.lock, NULL);
+    pthread_cond_init(&p.moved, NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    rc = pthread_create(&thread, NULL, make_main, &p);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc) {
+        rc = gn_err_sys(err, rc, "cannot start a thread");
+    } else {
+        rc = take_all(&p, take, arg, err);
+        pthread_join(thread, NULL);
+        if (!rc && p.rc) {
+            rc = p.rc;
+            *err = p.err;
+        }
+    }
+    pthread_cond_destroy(&p.moved);
+    pthread_mutex_destroy(&p.lock);
+    free(p.ring);
+    return rc;
+}
