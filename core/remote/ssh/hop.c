@@ -1,13 +1,9 @@
-/* TCP_INFO is no standard's. */
-#define _DEFAULT_SOURCE
 #include "ssh_private.h"
+#include "tcp.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #if defined(__linux__) && (defined(__aarch64__) || defined(__arm__))
@@ -78,33 +74,13 @@ static void keep_alive(struct gn_hop *h, const struct gn_ctx *ctx)
     (void)ssh_send_keepalive(h->session);
 }
 
-/*
- * sshd answers in pieces and does not send the second before the first is acknowledged: without
- * this each such answer waits for our kernel's patience (40 ms).  It forgets, so it is told again.
- */
-static void acknowledge_at_once(int fd)
-{
-#ifdef TCP_QUICKACK
-    int one = 1;
-
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
-#else
-    (void)fd;
-#endif
-}
-
 int64_t gn_hop_rtt_us(struct gn_hop *h)
 {
-#if defined(__linux__) && defined(TCP_INFO)
-    struct tcp_info info;
-    socklen_t len = sizeof info;
-
-    if (!h->rtt_us && getsockopt(ssh_get_fd(h->session), IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
-        h->rtt_us = info.tcpi_rtt;
-#endif
-    /* over a jump only the first leg is TCP of ours: what a request took counts then */
-    if (h->rtt_us < (int64_t)h->rtt_ms * 500)
-        h->rtt_us = (int64_t)h->rtt_ms * 1000;
+    if (!h->rtt_us)
+        h->rtt_us = gn_tcp_rtt_us(ssh_get_fd(h->session));
+    /* a jump host or a ProxyCommand is under it: what an answer took while logging in */
+    if (h->rtt_us < 0)
+        h->rtt_us = (int64_t)h->rtt_ms * 1000 + 1;
     return h->rtt_us;
 }
 
@@ -123,7 +99,7 @@ int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx, 
             events |= POLLOUT;
         if (left < slice)
             slice = left < 0 ? 0 : left;
-        acknowledge_at_once(fd);
+        gn_tcp_acknowledge(fd);
         rc = gn_wait_fd(ctx, fd, events, slice, err);
         if (rc != GN_E_TIMEOUT)
             return rc;
