@@ -138,6 +138,20 @@ out:
     return rc;
 }
 
+bool gn_fs_keep(const char *path, const void *data, size_t len)
+{
+    char *tmp = gn_printf("%s.%ld", path, (long)getpid());
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool good = fd >= 0 && gn_fs_write_all(fd, data, len) == 0;
+
+    if (fd >= 0)
+        good = close(fd) == 0 && good && rename(tmp, path) == 0;
+    if (fd >= 0 && !good)
+        unlink(tmp);
+    free(tmp);
+    return good;
+}
+
 int gn_fs_mkdirs(const char *path, mode_t mode, struct gn_err *err)
 {
     char *copy = gn_strdup(path);

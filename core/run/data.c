@@ -42,11 +42,11 @@ static int send_data(struct gn_parcel *p, const struct gn_data_item *d,
     int rc;
 
     gn_parcel_plan(p, find_base(notes, line), d->tree);
-    if (!p->base && parts > 1 && (uint64_t)parts <= p->entries)
-        p->parts = (uint64_t)parts;
     gn_event_text(ctx, GN_EV_STEP, "shipping data '%s', %s, to '%s' (once per host)", d->name,
                   gn_fmt_bytes(p->total, size), p->road->target.name);
-    rc = gn_parcel_send(p, NULL, 0, zstd, err);
+    rc = gn_parcel_resume(p, parts, err);
+    if (!rc)
+        rc = gn_parcel_send(p, NULL, 0, zstd, err);
     return rc ? rc : gn_far_expect(p->far, "ok", &line, ctx, err);
 }
 
@@ -71,6 +71,7 @@ static int put(struct gn_road *road, const struct gn_data_item *d, const char *k
 
     snprintf(what, sizeof what, "data '%.200s'", d->name);
     p = gn_parcel_new(road, d->path, what);
+    p.is_shared = true;
     gn_base_intend(road, key, notes, d->tree);
     rc = gn_far_open(road->line, "put", args, &p.far, ctx, err);
     if (!rc)

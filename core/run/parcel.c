@@ -25,7 +25,7 @@ struct gn_parcel gn_parcel_new(struct gn_road *road, const char *root, const cha
                               .root = root,
                               .what = what,
                               .before = GN_BUF_INIT(GN_MAX_LISTING),
-                              .after = GN_BUF_INIT(GN_MAX_PROGRAM)};
+                              .after = GN_BUF_INIT(GN_MAX_LISTING)};
 }
 
 void gn_parcel_clear(struct gn_parcel *p)
@@ -97,13 +97,27 @@ static void add_removal(struct gn_parcel *p, const char *path)
     free(rel);
 }
 
+/* What e was, and how little of it must travel; NULL: all of it. */
+static const struct gn_entry *find_patch(const struct gn_parcel *p, enum gn_change what,
+                                         const struct gn_entry *e, uint64_t *bytes)
+{
+    const struct gn_entry *was = NULL;
+
+    if (what == GN_REPLACE && gn_entry_is_large(e))
+        was = gn_manifest_find(p->base, e->path);
+    return was && gn_patch_bytes(p->road->e->ctx, was, e, bytes) ? was : NULL;
+}
+
 static void count_change(enum gn_change what, const struct gn_entry *e, void *arg)
 {
     struct gn_parcel *p = arg;
+    uint64_t bytes = 0;
 
     if (what != GN_REMOVE) {
+        if (!find_patch(p, what, e, &bytes))
+            bytes = e->kind == GN_FILE ? e->size : 0;
         p->entries++;
-        p->total += e->kind == GN_FILE ? e->size : 0;
+        p->total += bytes;
         p->files += e->kind == GN_FILE;
     }
     if (what == GN_REMOVE && !goes_with_folder(p, e->path))
@@ -147,6 +161,37 @@ bool gn_parcel_resumes(const struct gn_manifest *tree)
     return tree->bytes >= RESUME_BYTES && !has_holes(tree);
 }
 
+int gn_parcel_resume(struct gn_parcel *p, int64_t parts, struct gn_err *err)
+{
+    const struct gn_ctx *ctx = p->road->e->ctx;
+    const struct gn_entry *last;
+    const char *line;
+    int64_t size;
+    char *ask;
+    int rc;
+
+    if (parts < 1 || (uint64_t)parts > p->entries || p->base || !gn_parcel_resumes(p->tree))
+        return GN_OK;
+    p->parts = (uint64_t)parts;
+    last = &p->tree->v[parts - 1];
+    if (!gn_entry_is_large(last) || strchr(last->path, '\n'))
+        return GN_OK;
+    ask = gn_printf("size %s\n", last->path);
+    rc = gn_far_write(p->far, ask, strlen(ask), ctx, err);
+    free(ask);
+    if (!rc)
+        rc = gn_far_expect(p->far, "size", &line, ctx, err);
+    if (rc)
+        return rc;
+    size = strtoll(line + 5, NULL, 10);
+    if (size < 0 || (uint64_t)size > last->size)
+        size = 0; /* an older one of that name */
+    p->there = (uint64_t)size;
+    gn_event_text(ctx, GN_EV_DEBUG, "%" PRId64 " entries are there, and %" PRId64 " bytes of '%s'",
+                  parts - 1, size, last->path);
+    return GN_OK;
+}
+
 /* --- sending ------------------------------------------------------------------------------- */
 
 /*
@@ -158,17 +203,38 @@ static bool is_there(const struct gn_parcel *p, const struct gn_entry *e, uint64
     return e->kind == GN_FILE && at + 1 < p->parts;
 }
 
+/* All of it, or what is missing of it. */
+static int pack_whole(struct gn_parcel *p, const struct gn_entry *e, uint64_t at)
+{
+    const struct gn_ctx *ctx = p->road->e->ctx;
+    bool done = false;
+    int rc = GN_OK;
+
+    if (p->there && at + 1 == p->parts)
+        rc = gn_pack_rest(p->pack, p->root, "tree", e, p->there, &p->after, add_progress, p, ctx,
+                          &done, p->err);
+    if (rc || done)
+        return rc;
+    return gn_pack_entry(p->pack, p->root, "tree", e, &p->after, add_progress, p, ctx, p->err);
+}
+
 static void pack_change(enum gn_change what, const struct gn_entry *e, void *arg)
 {
     struct gn_parcel *p = arg;
+    const struct gn_entry *was;
+    uint64_t bytes, at;
 
     if (what == GN_REMOVE || p->rc)
         return;
-    if (is_there(p, e, p->packed++))
+    at = p->packed++;
+    was = find_patch(p, what, e, &bytes);
+    if (was)
+        p->rc = gn_pack_patch(p->pack, p->root, "tree", was, e, p->is_shared, &p->after,
+                              add_progress, p, p->road->e->ctx, p->err);
+    else if (is_there(p, e, at))
         add_progress(p, e->size);
     else
-        p->rc = gn_pack_entry(p->pack, p->root, "tree", e, &p->after, add_progress, p,
-                              p->road->e->ctx, p->err);
+        p->rc = pack_whole(p, e, at);
 }
 
 static int pack_files(struct gn_parcel *p, const struct gn_far_file *files, size_t n,
@@ -212,7 +278,10 @@ static int pack_all(struct gn_parcel *p, const struct gn_far_file *files, size_t
 static void find_largest(enum gn_change what, const struct gn_entry *e, void *arg)
 {
     struct gn_parcel *p = arg;
+    uint64_t bytes;
 
+    if (find_patch(p, what, e, &bytes))
+        return;
     if (what != GN_REMOVE && e->kind == GN_FILE && (!p->largest || e->size > p->largest->size))
         p->largest = e;
 }

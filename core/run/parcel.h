@@ -26,13 +26,15 @@ struct gn_parcel {
     struct gn_buf before, after;    /* sh lines */
     size_t rm_len;                  /* of the line of `before` that is being written */
     uint64_t files, total, entries; /* of the difference; total in bytes */
-    uint64_t parts;                 /* entries of a whole tree that are there already */
+    uint64_t parts;                 /* entries of a whole tree that are there already, */
+    uint64_t there;                 /* and bytes of the last of them, if it is large */
     uint64_t packed, wire;
     _Atomic uint64_t done; /* of total: packed */
     enum gn_packing how;
     struct gn_pipe *pipe; /* while another thread packs */
     const struct gn_far_file *run_files;
     size_t n_run_files;
+    bool is_shared;   /* files over there have other names too: none is written in place */
     bool told_before; /* `before` went with the question */
     bool complete;    /* its last part may have arrived: then it may have been started */
     int rc;           /* first failure while the difference is walked */
@@ -48,6 +50,9 @@ void gn_parcel_plan(struct gn_parcel *p, const struct gn_manifest *base,
 
 /* Is it worth going on with after a cut?  Sparse files are put together at the end only. */
 bool gn_parcel_resumes(const struct gn_manifest *tree);
+
+/* parts entries of the whole tree that was planned are there: learn how much of the last. */
+GN_MUST int gn_parcel_resume(struct gn_parcel *p, int64_t parts, struct gn_err *err);
 
 /* Send what was planned, and the run's own n files ("run/..."), to the end of the stream. */
 GN_MUST int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t n,

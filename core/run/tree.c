@@ -183,9 +183,11 @@ static int ask_first(struct shipping *s, struct gn_err *err)
         gn_parcel_plan(&s->parcel, NULL, c->tree);
     else
         return gn_err_set(err, GN_E_PROTO, "the far side speaks of a tree that we do not know");
-    if (a.parts > 1 && (uint64_t)a.parts <= s->parcel.entries && s->resume)
-        s->parcel.parts = (uint64_t)a.parts;
     say_shipping(s);
+    if (strcmp(a.snap, "full") == 0)
+        rc = gn_parcel_resume(&s->parcel, a.parts, err);
+    if (rc)
+        return rc;
     if (strcmp(a.snap, "have") != 0 || *c->token)
         rc = gn_parcel_send(&s->parcel, c->files, c->n, a.zstd, err);
     return rc ? rc : read_end(s, err);

@@ -9,7 +9,7 @@
 #include "gnrrun/fs.h"
 #include "wire.h"
 
-#define MAGIC     "gnrrun cache 1\n"
+#define MAGIC     "gnrrun cache 2\n"
 #define MIN_ENTRY 68
 
 void gn_cache_clear(struct gn_cache *c)
@@ -41,7 +41,7 @@ static bool get_all(struct gn_wire *w, struct gn_cache *c)
         e.mtime_ns = (int64_t)gn_wire_get(w, 8);
         e.ctime_ns = (int64_t)gn_wire_get(w, 8);
         e.clean = (uint8_t)gn_wire_get(w, 1);
-        e.huge = (uint8_t)gn_wire_get(w, 1);
+        e.hashing = (uint8_t)gn_wire_get(w, 1);
         gn_wire_copy(w, e.hash, sizeof e.hash);
         path = gn_wire_gets(w, &len);
         if (w->bad)
@@ -66,20 +66,6 @@ void gn_cache_load(struct gn_cache *c, const char *file)
     gn_buf_clear(&b);
 }
 
-static bool replace(const char *file, const struct gn_buf *b)
-{
-    char *tmp = gn_printf("%s.%ld", file, (long)getpid());
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool good = fd >= 0 && gn_fs_write_all(fd, b->ptr, b->len) == 0;
-
-    if (fd >= 0)
-        good = close(fd) == 0 && good && rename(tmp, file) == 0;
-    if (fd >= 0 && !good)
-        unlink(tmp);
-    free(tmp);
-    return good;
-}
-
 bool gn_cache_save(const struct gn_cache *c, const char *file)
 {
     struct gn_buf b = GN_BUF_INIT(GN_MAX_LISTING);
@@ -95,12 +81,12 @@ bool gn_cache_save(const struct gn_cache *c, const char *file)
         gn_wire_put(&b, (uint64_t)e->mtime_ns, 8);
         gn_wire_put(&b, (uint64_t)e->ctime_ns, 8);
         gn_wire_put(&b, e->clean, 1);
-        gn_wire_put(&b, e->huge, 1);
+        gn_wire_put(&b, e->hashing, 1);
         gn_buf_add(&b, e->hash, sizeof e->hash);
         gn_wire_puts(&b, e->path);
     }
     gn_wire_seal(&b);
-    good = !gn_buf_over(&b) && replace(file, &b);
+    good = !gn_buf_over(&b) && gn_fs_keep(file, b.ptr, b.len);
     gn_buf_clear(&b);
     return good;
 }

@@ -16,8 +16,8 @@ struct gn_cached {
     uint64_t size, ino;
     int64_t mtime_ns, ctime_ns;
     uint8_t hash[GN_HASH_LEN];
-    uint8_t clean; /* the guard looked at the content and found no secret */
-    uint8_t huge;  /* hashed as gn_entry_is_huge_sparse says */
+    uint8_t clean;   /* the guard looked at the content and found no secret */
+    uint8_t hashing; /* enum gn_hashing */
 };
 
 struct gn_cache {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ahead.h"
+#include "blocks.h"
 #include "tree.h"
 
 #define HUGE_SPARSE      ((uint64_t)1 << 30)
@@ -19,6 +20,13 @@
 bool gn_entry_is_huge_sparse(const struct gn_entry *e)
 {
     return e->kind == GN_FILE && e->size >= HUGE_SPARSE && e->blocks < e->size / 1024;
+}
+
+enum gn_hashing gn_entry_hashing(const struct gn_entry *e)
+{
+    if (gn_entry_is_huge_sparse(e))
+        return GN_HASH_SPARSE;
+    return gn_entry_is_large(e) ? GN_HASH_BLOCKS : GN_HASH_ALL;
 }
 
 void gn_extents_clear(struct gn_extents *x)
@@ -38,6 +46,11 @@ static void add_extent(struct gn_extents *x, uint64_t from, uint64_t to, uint64_
     }
     GN_GROW(x->v, x->n, x->cap);
     x->v[x->n++] = (struct gn_extent){from, to - from};
+}
+
+void gn_extents_add(struct gn_extents *x, uint64_t at, uint64_t len)
+{
+    add_extent(x, at, at + len, 0);
 }
 
 #ifdef SEEK_HOLE
@@ -72,8 +85,7 @@ static bool find_holes(int fd, uint64_t size, struct gn_extents *x)
 }
 #endif
 
-/* Each extent costs a command over there: rather send some zeros than run thousands of them. */
-static void join_gaps(struct gn_extents *x)
+void gn_extents_join(struct gn_extents *x)
 {
     for (uint64_t gap = FIRST_GAP_JOINED * 2; x->n > MAX_EXTENTS; gap *= 2) {
         size_t n = x->n;
@@ -82,6 +94,9 @@ static void join_gaps(struct gn_extents *x)
         for (size_t i = 0; i < n; i++)
             add_extent(x, x->v[i].at, x->v[i].at + x->v[i].len, gap);
     }
+    x->bytes = 0;
+    for (size_t i = 0; i < x->n; i++)
+        x->bytes += x->v[i].len;
 }
 
 void gn_extents_find(int fd, uint64_t size, uint64_t blocks, struct gn_extents *out)
@@ -94,9 +109,7 @@ void gn_extents_find(int fd, uint64_t size, uint64_t blocks, struct gn_extents *
         if (size)
             add_extent(out, 0, size, 0);
     }
-    join_gaps(out);
-    for (size_t i = 0; i < out->n; i++)
-        out->bytes += out->v[i].len;
+    gn_extents_join(out);
 }
 
 void gn_reader_init(struct gn_reader *r, const struct gn_ctx *ctx)
@@ -134,22 +147,39 @@ static void hash_blocks(struct gn_hash *h, uint64_t at, const uint8_t *p, size_t
     }
 }
 
-static void hash_hole(struct gn_reader *r, uint64_t len, bool huge)
+static void hash_piece(struct gn_reader *r, uint64_t at, const uint8_t *piece, size_t len)
+{
+    switch (r->how) {
+    case GN_HASH_NONE:
+        break;
+    case GN_HASH_ALL:
+        gn_hash_add(r->hash, piece, len);
+        break;
+    case GN_HASH_BLOCKS:
+        gn_block_hash_add(r->blocks, piece, len);
+        break;
+    case GN_HASH_SPARSE:
+        hash_blocks(r->hash, at, piece, len);
+        break;
+    }
+}
+
+static void hash_hole(struct gn_reader *r, uint64_t len)
 {
     if (r->progress && len)
         r->progress(r->progress_arg, len);
-    if (huge || !len)
+    if (r->how == GN_HASH_NONE || r->how == GN_HASH_SPARSE || !len)
         return;
     memset(r->buf, 0, len < GN_READ_CHUNK ? (size_t)len : GN_READ_CHUNK);
     while (len) {
         size_t n = len < GN_READ_CHUNK ? (size_t)len : GN_READ_CHUNK;
-        gn_hash_add(r->hash, r->buf, n);
+        hash_piece(r, 0, r->buf, n);
         len -= n;
     }
 }
 
-/* len bytes from at: a short read of a network file system is no end. */
-static int fill(int fd, const char *path, uint64_t at, uint8_t *buf, size_t len, struct gn_err *err)
+/* A short read of a network file system is no end. */
+int gn_read_at(int fd, const char *path, uint64_t at, uint8_t *buf, size_t len, struct gn_err *err)
 {
     char shown[GN_SHOWN];
     size_t got = 0;
@@ -175,7 +205,6 @@ struct passage {
     int fd;
     const char *path;
     uint64_t from;
-    bool huge;
 };
 
 static int make_piece(void *arg, uint64_t at, uint8_t *piece, size_t len, struct gn_err *err)
@@ -185,13 +214,10 @@ static int make_piece(void *arg, uint64_t at, uint8_t *piece, size_t len, struct
 
     if (gn_interrupted(p->r->ctx))
         return gn_err_set(err, GN_E_CANCEL, "interrupted");
-    rc = fill(p->fd, p->path, p->from + at, piece, len, err);
+    rc = gn_read_at(p->fd, p->path, p->from + at, piece, len, err);
     if (rc)
         return rc;
-    if (p->huge)
-        hash_blocks(p->r->hash, p->from + at, piece, len);
-    else
-        gn_hash_add(p->r->hash, piece, len);
+    hash_piece(p->r, p->from + at, piece, len);
     return GN_OK;
 }
 
@@ -207,29 +233,33 @@ static int use_piece(void *arg, uint64_t at, uint8_t *piece, size_t len, struct 
 }
 
 static int read_extent(struct gn_reader *r, int fd, const char *path, const struct gn_extent *x,
-                       bool huge, struct gn_err *err)
+                       struct gn_err *err)
 {
-    struct passage p = {.r = r, .fd = fd, .path = path, .from = x->at, .huge = huge};
+    struct passage p = {.r = r, .fd = fd, .path = path, .from = x->at};
 
     return gn_ahead(x->len, make_piece, use_piece, &p, r->buf, err);
 }
 
-int gn_reader_run(struct gn_reader *r, int fd, const char *path, uint64_t size, bool huge,
+int gn_reader_run(struct gn_reader *r, int fd, const char *path, uint64_t size,
                   const struct gn_extents *x, uint8_t hash[GN_HASH_LEN], struct gn_err *err)
 {
     uint64_t at = 0;
+    int rc = GN_OK;
 
     gn_hash_reset(r->hash);
-    for (size_t i = 0; i < x->n; i++) {
-        int rc;
-
-        hash_hole(r, x->v[i].at - at, huge);
-        rc = read_extent(r, fd, path, &x->v[i], huge, err);
-        if (rc)
-            return rc;
+    r->blocks = r->how == GN_HASH_BLOCKS ? gn_block_hash_new(size) : NULL;
+    for (size_t i = 0; i < x->n && !rc; i++) {
+        hash_hole(r, x->v[i].at - at);
+        rc = read_extent(r, fd, path, &x->v[i], err);
         at = x->v[i].at + x->v[i].len;
     }
-    hash_hole(r, size - at, huge);
-    gn_hash_end(r->hash, hash);
-    return GN_OK;
+    if (!rc)
+        hash_hole(r, size - at);
+    if (!rc && r->blocks)
+        gn_block_hash_end(r->blocks, hash);
+    else if (!rc && r->how != GN_HASH_NONE)
+        gn_hash_end(r->hash, hash);
+    gn_block_hash_free(r->blocks);
+    r->blocks = NULL;
+    return rc;
 }

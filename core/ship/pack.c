@@ -4,22 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "content.h"
 #include "gnrrun/fs.h"
-#include "tar.h"
-#include "tree.h"
+#include "pack.h"
+#include "scan.h"
 
 /* So much must be saved before a file is taken apart. */
 #define SAMPLE   ((size_t)64 << 10)
 #define SAMPLES  4
 #define WORTH_IT ((uint64_t)256 << 10)
-
-struct gn_pack {
-    struct gn_tar *tar;
-    struct gn_tree tree; /* of the entries packed last */
-    struct gn_reader reader;
-    unsigned n_sparse;
-};
 
 static void pack_free(struct gn_pack *p)
 {
@@ -84,38 +76,52 @@ static int write_data(void *arg, uint64_t at, const uint8_t *data, size_t len, s
     return gn_tar_data(p->tar, data, len, err);
 }
 
-/*
- * The commands that put a sparse file together from its data: first the holes, then each extent in
- * its place.  The piece goes as soon as it is used: it may be large.
- */
-static int add_assembly(struct gn_buf *after, unsigned n, const char *path,
-                        const struct gn_entry *e, const struct gn_extents *x, struct gn_err *err)
+int gn_pack_places(struct gn_buf *after, unsigned n, const struct gn_entry *e, uint64_t unit,
+                   const struct gn_extents *x, struct gn_err *err)
 {
-    char *dotted = gn_printf("./%s", path);
     uint64_t from = 0;
 
-    gn_buf_adds(after, "f=");
-    gn_buf_addsh(after, dotted);
-    gn_buf_addf(after,
-                "\nrm -f \"$f\" && dd if=/dev/null of=\"$f\" bs=1 count=0 seek=%llu 2>/dev/null",
+    gn_buf_addf(after, "dd if=/dev/null of=\"$f\" bs=1 count=0 seek=%llu 2>/dev/null",
                 (unsigned long long)e->size);
     for (size_t i = 0; i < x->n; i++) {
-        uint64_t count = (x->v[i].len + GN_BLOCK - 1) / GN_BLOCK;
+        uint64_t count = (x->v[i].len + unit - 1) / unit;
 
-        gn_buf_addf(after, " &&\ndd if=x/%u of=\"$f\" bs=4096 conv=notrunc", n);
+        gn_buf_addf(after, " &&\ndd if=x/%u of=\"$f\" bs=%llu conv=notrunc", n,
+                    (unsigned long long)unit);
         gn_buf_addf(after, " skip=%llu seek=%llu count=%llu 2>/dev/null", (unsigned long long)from,
-                    (unsigned long long)(x->v[i].at / GN_BLOCK), (unsigned long long)count);
+                    (unsigned long long)(x->v[i].at / unit), (unsigned long long)count);
         from += count;
     }
-    gn_buf_addf(after, " &&\nchmod %o \"$f\" && touch -r x/%u \"$f\" && rm -f x/%u || exit 1\n",
-                (unsigned)e->mode, n, n);
-    free(dotted);
+    gn_buf_addf(after, " &&\nchmod %o \"$f\" && touch -r x/%u \"$f\"", (unsigned)e->mode, n);
     if (gn_buf_over(after))
-        return gn_err_set(err, GN_E_LIMIT, "too many sparse files");
+        return gn_err_set(err, GN_E_LIMIT, "too many pieces of files");
     return GN_OK;
 }
 
-static int changed(const struct gn_entry *e, struct gn_err *err)
+void gn_pack_name(struct gn_buf *after, const char *path)
+{
+    char *dotted = gn_printf("./%s", path);
+
+    gn_buf_adds(after, "f=");
+    gn_buf_addsh(after, dotted);
+    gn_buf_addc(after, '\n');
+    free(dotted);
+}
+
+/* A sparse file from its data.  The piece goes as soon as it is used: it may be large. */
+static int add_assembly(struct gn_buf *after, unsigned n, const char *path,
+                        const struct gn_entry *e, const struct gn_extents *x, struct gn_err *err)
+{
+    int rc;
+
+    gn_pack_name(after, path);
+    gn_buf_adds(after, "rm -f \"$f\" && ");
+    rc = gn_pack_places(after, n, e, GN_BLOCK, x, err);
+    gn_buf_addf(after, " && rm -f x/%u || exit 1\n", n);
+    return rc;
+}
+
+int gn_pack_changed(const struct gn_entry *e, struct gn_err *err)
 {
     char shown[GN_SHOWN];
 
@@ -136,11 +142,11 @@ static int pack_content(struct gn_pack *p, int fd, const char *path, const struc
     t.mtime_ns = e->mtime_ns;
     gn_extents_find(fd, e->size, e->blocks, &x);
     if (x.bytes + WORTH_IT <= e->size) {
-        snprintf(piece, sizeof piece, "x/%u", p->n_sparse);
+        snprintf(piece, sizeof piece, "x/%u", p->n_pieces);
         t.path = piece;
         t.mode = 0600;
         t.size = x.bytes;
-        rc = add_assembly(after, p->n_sparse++, path, e, &x, err);
+        rc = add_assembly(after, p->n_pieces++, path, e, &x, err);
     } else {
         gn_extents_find(fd, e->size, UINT64_MAX, &x); /* the holes travel too */
         rc = GN_OK;
@@ -150,34 +156,49 @@ static int pack_content(struct gn_pack *p, int fd, const char *path, const struc
     p->reader.data = write_data;
     p->reader.data_arg = p;
     if (!rc)
-        rc = gn_reader_run(&p->reader, fd, e->path, e->size, gn_entry_is_huge_sparse(e), &x, hash,
-                           err);
-    if (!rc && memcmp(hash, e->hash, sizeof hash) != 0)
-        rc = changed(e, err);
+        rc = gn_reader_run(&p->reader, fd, e->path, e->size, &x, hash, err);
+    if (!rc && p->reader.how != GN_HASH_NONE && memcmp(hash, e->hash, sizeof hash) != 0)
+        rc = gn_pack_changed(e, err);
     gn_extents_clear(&x);
     return rc;
 }
 
-static int pack_file(struct gn_pack *p, const char *root, const char *path,
-                     const struct gn_entry *e, struct gn_buf *after, struct gn_err *err)
+/* Do the file's times say that it holds what was hashed? */
+static bool is_known(const struct gn_entry *e, int fd, struct stat *st)
 {
-    struct stat st;
-    int fd = -1;
+    return fstat(fd, st) == 0 && e->stamp && gn_stamp(st) == e->stamp &&
+           (uint64_t)st->st_size == e->size;
+}
+
+int gn_pack_file(struct gn_pack *p, const char *root, const struct gn_entry *e, int *fd,
+                 struct gn_err *err)
+{
     int rc = GN_OK;
 
     if (p->tree.name && strcmp(p->tree.name, root) != 0)
         gn_tree_close(&p->tree);
     if (!p->tree.name)
         rc = gn_tree_open(&p->tree, root, err);
-    if (!rc)
-        rc = gn_tree_file(&p->tree, e->path, &fd, err);
+    return rc ? rc : gn_tree_file(&p->tree, e->path, fd, err);
+}
+
+static int pack_file(struct gn_pack *p, const char *root, const char *path,
+                     const struct gn_entry *e, struct gn_buf *after, struct gn_err *err)
+{
+    struct stat st = {0};
+    int fd = -1;
+    int rc = gn_pack_file(p, root, e, &fd, err);
+
     if (rc)
         return rc;
-    /* Said before the header with its size is out; a change behind this is seen by the hash. */
-    if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != e->size)
-        rc = changed(e, err);
+    p->reader.how = is_known(e, fd, &st) ? GN_HASH_NONE : gn_entry_hashing(e);
+    /* Said before the header with its size is out; a change behind this is seen at the end. */
+    if ((uint64_t)st.st_size != e->size)
+        rc = gn_pack_changed(e, err);
     else
         rc = pack_content(p, fd, path, e, after, err);
+    if (!rc && p->reader.how == GN_HASH_NONE && !is_known(e, fd, &st))
+        rc = gn_pack_changed(e, err);
     gn_fs_close(fd);
     return rc;
 }

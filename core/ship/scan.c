@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blocks.h"
 #include "cache.h"
 #include "content.h"
 #include "gnrrun/fs.h"
@@ -32,7 +33,7 @@ struct scan {
     bool dirty;            /* fresh is not what old is */
     int64_t start_s;       /* files touched since then, or shortly before, are racy */
     _Atomic uint64_t done; /* of total bytes to hash */
-    uint64_t total;
+    uint64_t total, small; /* small: what is not large of it */
     const char *secret;    /* what the first one is; NULL: none */
     const char *secret_at; /* its path */
     size_t n_secrets;
@@ -185,10 +186,55 @@ static bool same_file(const struct gn_found *a, const struct gn_found *b)
            a->ctime_ns == b->ctime_ns;
 }
 
+/* What the guard says of the file's first bytes. */
+static int judge_head(void *arg, uint64_t at, const uint8_t *data, size_t len, struct gn_err *err)
+{
+    struct gn_found *f = arg;
+
+    (void)err;
+    if (at == 0)
+        f->secret = gn_guard_content(f->e.path, data, len);
+    return GN_OK;
+}
+
+static int hash_large(struct hasher *h, struct gn_found *f, int fd, struct gn_err *err)
+{
+    struct scan *s = h->s;
+    struct gn_blocks b = GN_BLOCKS_INIT;
+    int rc = GN_OK;
+
+    if (h->reader.data)
+        rc = gn_read_at(fd, f->e.path, 0, h->reader.buf, GN_GUARD_HEAD, err);
+    if (!rc && h->reader.data)
+        rc = judge_head(f, 0, h->reader.buf, GN_GUARD_HEAD, err);
+    if (!rc)
+        rc = gn_blocks_read(fd, f->e.path, f->e.size, s->ctx, tell_progress, h, &b, err);
+    if (rc)
+        return rc;
+    gn_blocks_root(&b, f->e.hash);
+    if (s->opts->cache_file)
+        gn_blocks_save(&b, s->ctx);
+    gn_blocks_clear(&b);
+    return GN_OK;
+}
+
+static int hash_content(struct hasher *h, struct gn_found *f, int fd, struct gn_err *err)
+{
+    struct gn_extents x = GN_EXTENTS_INIT;
+    int rc;
+
+    h->reader.how = gn_entry_hashing(&f->e);
+    if (h->reader.how == GN_HASH_BLOCKS)
+        return hash_large(h, f, fd, err);
+    gn_extents_find(fd, f->e.size, f->e.blocks, &x);
+    rc = gn_reader_run(&h->reader, fd, f->e.path, f->e.size, &x, f->e.hash, err);
+    gn_extents_clear(&x);
+    return rc;
+}
+
 /* One reading: *quiet tells whether the file stood still meanwhile; f becomes what it is now. */
 static int hash_once(struct hasher *h, struct gn_found *f, bool *quiet, struct gn_err *err)
 {
-    struct gn_extents x = GN_EXTENTS_INIT;
     struct gn_found after = *f;
     char shown[GN_SHOWN];
     struct stat st;
@@ -203,9 +249,7 @@ static int hash_once(struct hasher *h, struct gn_found *f, bool *quiet, struct g
         goto out;
     }
     gn_found_stat(f, &st);
-    gn_extents_find(fd, f->e.size, f->e.blocks, &x);
-    rc = gn_reader_run(&h->reader, fd, f->e.path, f->e.size, gn_entry_is_huge_sparse(&f->e), &x,
-                       f->e.hash, err);
+    rc = hash_content(h, f, fd, err);
     if (rc == GN_E_CHANGED)
         rc = GN_OK; /* became shorter: the next reading tells */
     else if (!rc && fstat(fd, &st) == 0) {
@@ -213,34 +257,21 @@ static int hash_once(struct hasher *h, struct gn_found *f, bool *quiet, struct g
         *quiet = same_file(f, &after);
     }
 out:
-    gn_extents_clear(&x);
     gn_fs_close(fd);
     return rc;
 }
 
-/* arg: what the guard says of the file's first bytes, and its path. */
-static int judge_head(void *arg, uint64_t at, const uint8_t *data, size_t len, struct gn_err *err)
-{
-    const char **what = arg;
-
-    (void)err;
-    if (at == 0)
-        *what = gn_guard_content(what[1], data, len);
-    return GN_OK;
-}
-
 static int hash_file(struct hasher *h, struct gn_found *f, struct gn_err *err)
 {
-    const char *seen[2] = {NULL, f->e.path};
     char shown[GN_SHOWN];
     bool quiet = false;
 
     h->reader.data = h->s->opts->everything ? NULL : judge_head;
-    h->reader.data_arg = seen;
+    h->reader.data_arg = f;
     for (unsigned i = 0; i < TRIES && !quiet; i++) {
         int rc;
 
-        seen[0] = NULL;
+        f->secret = NULL;
         rc = hash_once(h, f, &quiet, err);
         if (rc)
             return rc;
@@ -249,7 +280,6 @@ static int hash_file(struct hasher *h, struct gn_found *f, struct gn_err *err)
         gn_err_set(err, GN_E_CHANGED, "'%s' changes while it is read", gn_shown(f->e.path, shown));
         return gn_err_hint(err, "wait until it is written, or add it to .gnrrunignore");
     }
-    f->secret = seen[0];
     f->hashed = true;
     return GN_OK;
 }
@@ -265,12 +295,24 @@ static void *hash_some(void *arg)
 
         if (i >= s->walk.n)
             break;
-        if (s->walk.v[i].todo)
+        if (s->walk.v[i].todo && !gn_entry_is_large(&s->walk.v[i].e))
             h->rc = hash_file(h, &s->walk.v[i], &h->err);
     }
     if (h->rc)
         atomic_store(&s->stop, true);
     return NULL;
+}
+
+/* The large ones, one after the other: each takes all cores. */
+static int hash_large_ones(struct hasher *h, struct gn_err *err)
+{
+    struct scan *s = h->s;
+    int rc = GN_OK;
+
+    for (size_t i = 0; i < s->walk.n && !rc; i++)
+        if (s->walk.v[i].todo && !s->walk.v[i].hashed)
+            rc = hash_file(h, &s->walk.v[i], err);
+    return rc;
 }
 
 static int hasher_open(struct hasher *h, struct scan *s, bool tells, struct gn_err *err)
@@ -291,7 +333,7 @@ static void hasher_close(struct hasher *h)
 static size_t count_hashers(const struct scan *s)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t n = (size_t)(s->total / PER_HASHER);
+    size_t n = (size_t)(s->small / PER_HASHER);
 
     n = cores > 0 && n > (size_t)cores ? (size_t)cores : n;
     return n < 1 ? 1 : n > HASHERS_MAX ? HASHERS_MAX : n;
@@ -320,13 +362,16 @@ static int read_all(struct scan *s, struct gn_err *err)
             rc = h[i].rc;
             *err = h[i].err;
         }
-        hasher_close(&h[i]);
     }
+    if (!rc)
+        rc = hash_large_ones(&h[0], err);
+    for (size_t i = 0; i < opened; i++)
+        hasher_close(&h[i]);
     return rc;
 }
 
 /* What was read: into the cache, unless it is too young to be told from its next content. */
-static void take_hashed(struct scan *s, const struct gn_found *f)
+static void take_hashed(struct scan *s, struct gn_found *f)
 {
     struct gn_cached c = {.path = f->e.path,
                           .size = f->e.size,
@@ -334,12 +379,13 @@ static void take_hashed(struct scan *s, const struct gn_found *f)
                           .mtime_ns = f->e.mtime_ns,
                           .ctime_ns = f->ctime_ns,
                           .clean = !s->opts->everything && !f->secret,
-                          .huge = gn_entry_is_huge_sparse(&f->e)};
+                          .hashing = (uint8_t)gn_entry_hashing(&f->e)};
 
     if (f->secret && !gn_is_allowed(s->opts->allow, f->e.path))
         note_secret(s, f->e.path, f->secret);
     if (f->ctime_ns / 1000000000 + 1 >= s->start_s)
         return;
+    f->e.stamp = gn_found_stamp(f);
     memcpy(c.hash, f->e.hash, sizeof c.hash);
     gn_cache_add(&s->fresh, &c);
     s->dirty = true;
@@ -350,10 +396,11 @@ static bool take_cached(struct scan *s, struct gn_found *f)
     const struct gn_cached *c = gn_cache_next(&s->old, &s->old_at, f->e.path);
 
     if (!c || c->size != f->e.size || c->ino != f->ino || c->mtime_ns != f->e.mtime_ns ||
-        c->ctime_ns != f->ctime_ns || c->huge != gn_entry_is_huge_sparse(&f->e) ||
+        c->ctime_ns != f->ctime_ns || c->hashing != gn_entry_hashing(&f->e) ||
         !(c->clean || s->opts->everything))
         return false;
     memcpy(f->e.hash, c->hash, sizeof f->e.hash);
+    f->e.stamp = gn_found_stamp(f);
     gn_cache_add(&s->fresh, c);
     return true;
 }
@@ -367,6 +414,7 @@ static int hash_all(struct scan *s, struct gn_err *err)
 
         f->todo = f->e.kind == GN_FILE && !take_cached(s, f);
         s->total += f->todo ? f->e.size + 1 : 0;
+        s->small += f->todo && !gn_entry_is_large(&f->e) ? f->e.size : 0;
     }
     s->dirty = s->fresh.n != s->old.n;
     if (s->total)

@@ -36,6 +36,10 @@ GN_MUST int gn_walk_stat(const struct gn_ctx *ctx, const char *root, struct gn_w
 /* Fill e from st, but for strings and hash. */
 void gn_found_stat(struct gn_found *f, const struct stat *st);
 
+/* An entry's stamp; never 0. */
+uint64_t gn_stamp(const struct stat *st);
+uint64_t gn_found_stamp(const struct gn_found *f);
+
 /* Is path, or a folder above it, one of skip? */
 bool gn_is_skipped(const struct gn_strs *skip, const char *path);
 

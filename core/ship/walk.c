@@ -42,6 +42,21 @@ static int64_t to_ns(const struct timespec *t)
     return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
+static uint64_t stamp_of(uint64_t ino, int64_t ctime_ns)
+{
+    return ((uint64_t)ctime_ns ^ ino * 0x9e3779b97f4a7c15) | 1;
+}
+
+uint64_t gn_stamp(const struct stat *st)
+{
+    return stamp_of(st->st_ino, to_ns(&st->st_ctim));
+}
+
+uint64_t gn_found_stamp(const struct gn_found *f)
+{
+    return stamp_of(f->ino, f->ctime_ns);
+}
+
 void gn_found_stat(struct gn_found *f, const struct stat *st)
 {
     f->e.mtime_ns = to_ns(&st->st_mtim);

@@ -31,6 +31,9 @@ GN_MUST int gn_fs_read(const char *path, struct gn_buf *out, struct gn_err *err)
 GN_MUST int gn_fs_replace(const char *path, const void *data, size_t len, mode_t mode,
                           struct gn_err *err);
 
+/* The same for what is only a cache: not synced, its reader sees when it is torn.  False on failure. */
+bool gn_fs_keep(const char *path, const void *data, size_t len);
+
 /* mkdir -p; what is created gets mode. */
 GN_MUST int gn_fs_mkdirs(const char *path, mode_t mode, struct gn_err *err);
 

@@ -61,7 +61,9 @@ struct gn_entry {
     uint64_t size;    /* GN_FILE */
     int64_t mtime_ns;
     uint64_t blocks; /* 512-byte blocks in use: much fewer than size: sparse; not in the id */
-    uint8_t hash[GN_HASH_LEN]; /* GN_FILE: SHA-256 of the content; else zeros */
+    uint64_t stamp;  /* of inode and ctime when it was hashed, if they tell it from any later
+                        content; 0: they do not ("racy").  Not in the id, not kept on disk */
+    uint8_t hash[GN_HASH_LEN]; /* GN_FILE: SHA-256 of the content (see below); else zeros */
     uint16_t mode;             /* permission bits, 0777 at most */
     uint8_t kind;              /* enum gn_kind */
 };
@@ -84,6 +86,20 @@ void gn_manifest_free(struct gn_manifest *m);
  */
 bool gn_entry_is_huge_sparse(const struct gn_entry *e);
 
+/*
+ * A file that is large, and not that sparse, is hashed by blocks, in several threads; two versions
+ * of it differ in known blocks (core/ship/blocks.h).
+ */
+#define GN_LARGE ((uint64_t)16 << 20)
+bool gn_entry_is_large(const struct gn_entry *e);
+
+/* The same hash made piece by piece, for whoever reads a file of `size` bytes from its start. */
+struct gn_block_hash;
+struct gn_block_hash *gn_block_hash_new(uint64_t size);
+void gn_block_hash_add(struct gn_block_hash *h, const void *data, size_t len);
+void gn_block_hash_end(struct gn_block_hash *h, uint8_t hash[GN_HASH_LEN]);
+void gn_block_hash_free(struct gn_block_hash *h);
+
 /* Owned copy on disk, written whole or not at all; reading is strict (fuzzed): GN_E_PROTO when it is not ours. */
 GN_MUST int gn_manifest_write(const struct gn_manifest *m, const char *path, struct gn_err *err);
 GN_MUST int gn_manifest_read(const char *path, struct gn_manifest **out, struct gn_err *err);
@@ -104,7 +120,8 @@ struct gn_scan_opts {
     const struct gn_strs *skip;   /* paths (data:) that are not part of the project */
     const struct gn_strs *allow;  /* patterns that the guard for secrets lets pass */
     uint64_t max_bytes; /* size gate, 0: none: GN_E_LIMIT names the largest and proposes data: */
-    const char *cache_file; /* (path, size, mtime, ctime, inode) -> hash; NULL: none */
+    /* (path, size, mtime, ctime, inode) -> hash; NULL: none, and no blocks are noted either */
+    const char *cache_file;
 };
 
 /*
@@ -142,8 +159,9 @@ GN_MUST int gn_pack_mem(struct gn_pack *p, const char *path, mode_t mode, const 
                         size_t len, struct gn_err *err);
 GN_MUST int gn_pack_dir(struct gn_pack *p, const char *path, mode_t mode, struct gn_err *err);
 /*
- * Entry e of the tree at root as prefix/path.  The content is hashed on its way: if it is not
- * what the manifest says, GN_E_CHANGED (the stream is then worthless and must be dropped).
+ * Entry e of the tree at root as prefix/path.  If the content is not what the manifest says,
+ * GN_E_CHANGED (the stream is then worthless and must be dropped): by its times where those tell
+ * (e->stamp), else it is hashed on its way.
  * A sparse file travels as its data only, as x/N; sh lines that put it together are added to
  * `after`, to be run over there, beside x/ and prefix/, once all is unpacked.  prefix/ itself is
  * the caller's to make (gn_pack_dir): a tree may be empty, or hold sparse files only.
@@ -153,6 +171,30 @@ GN_MUST int gn_pack_entry(struct gn_pack *p, const char *root, const char *prefi
                           const struct gn_entry *e, struct gn_buf *after,
                           void (*progress)(void *arg, uint64_t bytes), void *progress_arg,
                           const struct gn_ctx *ctx, struct gn_err *err);
+
+/* What of large file `now` differs from `was`, by what the cache knows of both; false:
+ * that is not known, or it is nearly all: it must travel whole. */
+bool gn_patch_bytes(const struct gn_ctx *ctx, const struct gn_entry *was,
+                    const struct gn_entry *now, uint64_t *bytes);
+
+/*
+ * Only that, as x/N, and sh lines in `after` that write it into the file prefix/path, which holds
+ * `was` (or a part of these changes already).  copies: the file there is shared and must not be
+ * written in place.
+ */
+GN_MUST int gn_pack_patch(struct gn_pack *p, const char *root, const char *prefix,
+                          const struct gn_entry *was, const struct gn_entry *now, bool copies,
+                          struct gn_buf *after, void (*progress)(void *arg, uint64_t bytes),
+                          void *progress_arg, const struct gn_ctx *ctx, struct gn_err *err);
+/*
+ * Large file e, of which the first `there` bytes lie at prefix/path: what is missing as x/rest, and
+ * in x/where the sh lines that put it behind them, which `after` runs; they do no harm when x/rest
+ * was cut off or when they are run twice.  *done false: the blocks of e are not known, and nothing was packed.
+ */
+GN_MUST int gn_pack_rest(struct gn_pack *p, const char *root, const char *prefix,
+                         const struct gn_entry *e, uint64_t there, struct gn_buf *after,
+                         void (*progress)(void *arg, uint64_t bytes), void *progress_arg,
+                         const struct gn_ctx *ctx, bool *done, struct gn_err *err);
 GN_MUST int gn_pack_close(struct gn_pack *p, struct gn_err *err); /* writes the end; frees */
 void gn_pack_abort(struct gn_pack *p);
 

@@ -6,6 +6,7 @@
 is_held() {
     first "$1/by" || return 1
     fields
+    if [ "$f1" = 0 ]; then return 1; fi
     if [ "$f4" = "$here" ]; then [ "$f3" = "$boot" ] && same "$f1" "$f2"; return; fi
     [ -n "$(find "$1" -prune -mmin -2 2>/dev/null)" ]
 }
@@ -44,7 +45,14 @@ take_over() {
         while same "$pid" "$since" && [ "$n" -lt 50 ]; do nap; n=$((n + 1)); done
     fi
     rename "$part" "$t" || return
-    rm -rf -- "$t/run" "$t/before" "$t/after" "$t/by"
+    # what a crash of this machine left may never have reached the disk
+    if ! first "$t/by" || { fields && [ "$f4" = "$here" ] && [ "$f3" != "$boot" ]; }; then
+        wipe "$t"
+        return
+    fi
+    # the rest of a large file that was cut off as well goes to the file
+    if [ -f "$t/x/rest" ]; then (cd "$t" && sh -e x/where </dev/null) || wipe "$t/tree"; fi
+    rm -rf -- "$t/run" "$t/before" "$t/after" "$t/by" "$t/x"
     # names may hold newlines, but no part of a path is a dot
     parts=$(find "$t/tree/." 2>/dev/null | grep -c '/tree/\./')
 }
@@ -60,7 +68,7 @@ begin_full() {
 # keep_whole: a whole tree that was cut off may go on later.
 keep_whole() {
     case ${a_resume:-0},$died,$cleanup in
-    1,,"$v1/tmp/full.$a_id" | 1,tar,"$v1/tmp/full.$a_id") rm -f "$cleanup/by" ;;
+    1,,"$v1/tmp/full.$a_id" | 1,tar,"$v1/tmp/full.$a_id") note "$cleanup/by" "0 0 $boot $here" ;;
     *) wipe "$cleanup" ;;
     esac
 }
@@ -79,10 +87,19 @@ unpack_quickly() {
     [ -f "$t/after" ] || die tar 'the archive ended before its end'
 }
 
-# how_packed: the first line: "z" is zstd, "." is not.
+# how_packed: the first line: "z" is zstd, "." is not.  Before it, for a tree that goes on:
+# "size FILE", for the length of one that may be there in part.
 how_packed() {
     line=
     IFS= read -r line
+    case $line in
+    'size '*)
+        size_of "$t/tree/${line#size }" || size=0
+        say "size $size"
+        line=
+        IFS= read -r line
+        ;;
+    esac
     case $line in
     z) zstd=1 ;;
     .) zstd=0 ;;
