@@ -74,6 +74,20 @@ class Ship(Shipping):
             self.assertEqual(p.out.decode().strip(), hashlib.sha256(self.w.read("it's big")).hexdigest())
             self.assertLess(self.w.show()["sent_bytes"], MB)
 
+    def test_a_large_file_that_the_program_changes_comes_back_into_its_place(self):
+        self.w.write("train.py", "f = open('model', 'r+b'); f.seek(3); f.write(b'trained'); f.close(); open('n', 'w').write('')")
+        self.w.write("model", b"x" * 17 * MB)
+        self.good(self.w.gn("train.py", "-t", "ravan"))
+        self.assertEqual(self.w.read("model"), b"xxxtrained" + b"x" * (17 * MB - 10))
+        # one that was changed here meanwhile stays
+        self.change("model", 0, b"mine")
+        self.good(self.w.gn("train.py", "-t", "ravan", "--detach"))
+        run = self.w.show()["run"]
+        self.change("model", 0, b"MINE")
+        self.good(self.w.gn("attach", run))
+        self.assertEqual(self.w.read("model")[:4], b"MINE")
+        self.assertEqual(self.w.read("gnrrun-results/%s/model" % run)[:5], b"mintr")
+
     def test_without_the_notes_of_blocks_it_travels_whole(self):
         self.w.write("big", random.Random(5).randbytes(20 * MB))
         self.ship()

@@ -12,6 +12,7 @@
 
 #include "gnrrun/fs.h"
 #include "gnrrun/mem.h"
+#include "gnrrun/ship.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -220,8 +221,10 @@ bool gn_confine_same_stat(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static int read_sums(int fd, struct gn_sums *out, const struct gn_ctx *ctx, struct gn_err *err)
+static int read_sums(int fd, uint64_t size, struct gn_sums *out, const struct gn_ctx *ctx,
+                     struct gn_err *err)
 {
+    struct gn_block_hash *blocks = size >= GN_LARGE ? gn_block_hash_new(size) : NULL;
     struct gn_hash *hash = gn_hash_new();
     struct gn_cksum sum = {0};
     size_t cap = 1 << 16;
@@ -242,11 +245,16 @@ static int read_sums(int fd, struct gn_sums *out, const struct gn_ctx *ctx, stru
         }
         gn_hash_add(hash, buf, (size_t)n);
         gn_cksum_add(&sum, buf, (size_t)n);
+        if (blocks)
+            gn_block_hash_add(blocks, buf, (size_t)n);
     }
     out->len = sum.len;
     out->crc = gn_cksum_end(&sum);
     gn_hash_end(hash, out->sha);
+    if (blocks)
+        gn_block_hash_end(blocks, out->blocks);
 out:
+    gn_block_hash_free(blocks);
     gn_hash_free(hash);
     free(buf);
     return rc;
@@ -270,7 +278,7 @@ int gn_confine_sums(const struct gn_confine *c, const char *path, struct gn_sums
     else if (!S_ISREG(st->st_mode))
         rc = path_err(err, EEXIST, "read", path);
     else
-        rc = read_sums(fd, out, ctx, err);
+        rc = read_sums(fd, (uint64_t)st->st_size, out, ctx, err);
     gn_fs_close(fd);
     gn_fs_close(dir);
     return rc;

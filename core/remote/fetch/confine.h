@@ -59,6 +59,7 @@ bool gn_confine_same_stat(const struct stat *a, const struct stat *b);
 /* Both checksums of the bytes at path, and its stat from before they were read. */
 struct gn_sums {
     uint8_t sha[GN_HASH_LEN];
+    uint8_t blocks[GN_HASH_LEN]; /* of a file here of GN_LARGE or more: as manifests have it */
     uint32_t crc;
     uint64_t len;
 };

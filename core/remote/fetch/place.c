@@ -54,6 +54,8 @@ static bool shipped_equals(const struct gn_entry *e, const struct gn_sums *s)
 
     if (!e || e->kind == GN_DIR)
         return false;
+    if (gn_entry_is_large(e))
+        return s->len == e->size && memcmp(e->hash, s->blocks, GN_HASH_LEN) == 0;
     if (e->kind == GN_FILE)
         return memcmp(e->hash, s->sha, GN_HASH_LEN) == 0;
     gn_place_link_sum(e->link, &link);
