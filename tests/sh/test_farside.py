@@ -913,6 +913,50 @@ def test_whole_goes_on(host):
     check(snapshot(host, 'whole', 'w') == {n: c for n, c, _ in tree if c is not None}, 'content')
 
 
+def test_a_large_file_goes_on(host):
+    """Of the file that a cut left in part only the end is asked for, again and again."""
+    body = os.urandom(400000)
+    name = "it's *big*"
+    tree = [('a', b'first', 0o644), (name, body, 0o640), ('z', b'last', 0o644)]
+    data = tar_of(tree_members(tree))
+    ship(host, 'rest', 'r', [], data=data[:len(data) // 3], resume=1, client='me')
+    size = 0
+    for k in range(3):
+        f = host.far('launch', proj='rest', id='r', zstd=0, resume=1, client='me')
+        check(fields(f.line())['parts'] == '2', k)
+        f.send(b'size %s\n' % name.encode())
+        line = f.line()
+        check(line.startswith('size ') and size < int(line[5:]) < len(body), (line, size))
+        size = int(line[5:])
+        at = size // 1000 * 1000
+        where = b'f="./tree/it\'s *big*"; dd if=/dev/null of="$f" bs=1 count=0 seek=%d 2>/dev/null; cat x/rest >>"$f"\n' % at
+        rest = tar_of([('before', b'', 0o600), ('x', None, 0o700), ('tree', None, 0o700), ('x/where', where, 0o600),
+                       ('x/rest', body[at:], 0o600), ('tree/z', b'last', 0o644), ('after', b'sh -e x/where\n', 0o600)])
+        f.send(b'.\n' + (rest if k == 2 else rest[:len(rest) // 2]))
+        f.eof()
+        out = f.lines()
+    check(out == ['ok', 'end'], out)
+    check(snapshot(host, 'rest', 'r') == {n: c for n, c, _ in tree}, 'content')
+    # what was there before a crash is not trusted
+    ship(host, 'rest', 'q', [], data=data[:len(data) // 3], resume=1, client='me')
+    by = host.v1('tmp', 'full.q', 'by')
+    with open(by) as f:
+        words = f.read().split()
+    check(words[0] == '0', words)
+    with open(by, 'w') as f:
+        f.write(' '.join(words[:2] + ['other'] + words[3:]) + '\n')
+    f = host.far('launch', proj='rest', id='q', zstd=0, resume=1, client='me')
+    check(fields(f.line())['parts'] == '0', 'trusted')
+    f.close()
+    end = time.monotonic() + 10
+    while os.listdir(host.v1('tmp')):
+        check(time.monotonic() < end, os.listdir(host.v1('tmp')))
+        for d in os.listdir(host.v1('tmp')):
+            if d.startswith('full.'):
+                shutil.rmtree(host.v1('tmp', d), ignore_errors=True)
+        time.sleep(0.02)
+
+
 def put(host, ident, members, **kw):
     f = host.far('put', id=ident, ns='data', zstd=0, **kw)
     line = f.line()
