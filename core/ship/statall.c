@@ -128,8 +128,11 @@ int gn_walk_stat(const struct gn_ctx *ctx, const char *root, struct gn_walk *w, 
     struct share s[THREADS_MAX];
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t n = w->n / PER_THREAD, kept = 0, at = 0;
-    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+    int fd, rc;
 
+    if (!w->n)
+        return GN_OK;
+    fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return gn_err_sys(err, errno, "cannot open '%.300s'", root);
     if (cores > 0 && n > (size_t)cores)

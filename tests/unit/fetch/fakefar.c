@@ -401,12 +401,13 @@ static const struct gn_stream_ops stream_ops = {.write = fake_write,
 static int fake_exec(struct gn_transport *t, const char *command, const struct gn_pty *pty,
                      struct gn_stream **out, const struct gn_ctx *ctx, struct gn_err *err)
 {
-    struct fake_stream *s = gn_new(struct fake_stream);
+    struct fake_stream *s;
 
     (void)pty;
     (void)ctx;
     if (strcmp(command, "exec /bin/sh") != 0) /* it reads programs on stdin only */
         return gn_err_set(err, GN_E_PROTO, "refused");
+    s = gn_new(struct fake_stream);
     s->base.ops = &stream_ops;
     s->far = (struct fake_far *)t;
     s->in = (struct gn_buf)GN_BUF_INIT((size_t)64 << 20);
