@@ -70,13 +70,17 @@ static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r,
 
     for (;;) {
         struct gn_channel *s = gn_channel_new(ssh, err);
+        int64_t began;
         int rc;
 
         if (!s)
             return err->code;
         r->ch = s->ch;
+        began = gn_stopwatch_us();
         rc = gn_channel_open(s->hop, step, r, s->ch, ctx, err);
         if (rc == GN_OK) {
+            if (step == step_session)
+                gn_hop_note_rtt(s->hop, gn_stopwatch_us() - began);
             *out = s;
             return GN_OK;
         }

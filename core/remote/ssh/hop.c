@@ -74,16 +74,6 @@ static void keep_alive(struct gn_hop *h, const struct gn_ctx *ctx)
     (void)ssh_send_keepalive(h->session);
 }
 
-int64_t gn_hop_rtt_us(struct gn_hop *h)
-{
-    if (!h->rtt_us)
-        h->rtt_us = gn_tcp_rtt_us(ssh_get_fd(h->session));
-    /* a jump host or a ProxyCommand is under it: what an answer took while logging in */
-    if (h->rtt_us < 0)
-        h->rtt_us = (int64_t)h->rtt_ms * 1000 + 1;
-    return h->rtt_us;
-}
-
 int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx, struct gn_err *err)
 {
     int64_t end = timeout_ms < 0 ? -1 : ctx->mono_ms(ctx) + timeout_ms;
@@ -207,16 +197,22 @@ static int handshake(struct gn_hop *h, const struct gn_ctx *ctx, struct gn_err *
     return rc;
 }
 
+void gn_hop_note_rtt(struct gn_hop *h, int64_t us)
+{
+    if (!h->rtt_us || us < h->rtt_us)
+        h->rtt_us = us > 0 ? us : 1;
+}
+
 /* The first request that costs one trip and no work over there: a fair measure. */
 static int measure(struct gn_hop *h, const struct gn_ctx *ctx, struct gn_err *err)
 {
-    int64_t start = ctx->mono_ms(ctx);
+    int64_t start = gn_stopwatch_us();
     int rc, said;
 
     rc = gn_hop_step(h, step_service, NULL, SSH_AGAIN, &said, ctx, err);
     if (rc == GN_OK && said != SSH_OK)
         rc = gn_hop_lost(h, err);
-    h->rtt_ms = (int)(ctx->mono_ms(ctx) - start);
+    gn_hop_note_rtt(h, gn_stopwatch_us() - start);
     return rc;
 }
 

@@ -18,7 +18,7 @@ static int ssh_rtt(struct gn_transport *t)
 {
     struct gn_ssh *s = (struct gn_ssh *)t;
 
-    return s->hops[s->n - 1]->rtt_ms;
+    return (int)((s->hops[s->n - 1]->rtt_us + 500) / 1000);
 }
 
 static void ssh_close(struct gn_transport *t)

@@ -31,8 +31,7 @@ struct gn_hop {
     struct ssh_counter_struct traffic; /* bytes on the wire */
     struct gn_proxy proxy;
     struct gn_pump *pump; /* carries the next hop's bytes; then the session is the pump's */
-    int rtt_ms;
-    int64_t rtt_us;       /* 0: not looked at yet */
+    int64_t rtt_us;       /* the shortest that a request and its answer took; 0: none yet */
     uint64_t heard_bytes; /* traffic.in_bytes as last looked at */
     int64_t heard_ms;     /* when that changed */
     int64_t asked_ms;     /* when a sign of life was last asked for */
@@ -67,8 +66,11 @@ typedef int (*gn_step_fn)(struct gn_hop *h, void *arg);
 GN_MUST int gn_hop_step(struct gn_hop *h, gn_step_fn fn, void *arg, int again, int *result,
                         const struct gn_ctx *ctx, struct gn_err *err);
 
-/* Round trip of the line under it, in microseconds. */
-int64_t gn_hop_rtt_us(struct gn_hop *h);
+/*
+ * A request and its answer took us.  What TCP knows of its own round trips is no measure: a relay,
+ * a jump host or a ProxyCommand may be at its end.
+ */
+void gn_hop_note_rtt(struct gn_hop *h, int64_t us);
 
 /* Wait until the session's line has something, or until timeout_ms (GN_E_TIMEOUT). */
 GN_MUST int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx,

@@ -172,7 +172,7 @@ static int flush(struct gn_channel *s, const struct gn_ctx *ctx, struct gn_err *
 static bool is_enough_on_its_way(struct gn_channel *s)
 {
     uint32_t left = ssh_channel_window_size(s->ch);
-    uint64_t most = IN_HAND + (uint64_t)gn_hop_rtt_us(s->hop) * LINE_RATE;
+    uint64_t most = IN_HAND + (uint64_t)s->hop->rtt_us * LINE_RATE;
 
     if (left > s->window)
         s->window = left;
