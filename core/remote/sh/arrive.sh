@@ -79,10 +79,13 @@ discard() {
 
 # unpack_quickly: little, without a ticker and without what only much can run into.
 unpack_quickly() {
+    records=
+    [ "$snap" != full ] || choose_records
+    # shellcheck disable=SC2086 # words
     if [ "$zstd" = 1 ]; then
-        e=$(zstd -dcq | tar -xpof - -C "$t" 2>&1) || torn "$e"
+        e=$(zstd -dcq | tar -xpof - $records -C "$t" 2>&1) || torn "$e"
     else
-        e=$(tar -xpof - -C "$t" 2>&1) || torn "$e"
+        e=$(tar -xpof - $records -C "$t" 2>&1) || torn "$e"
     fi
     [ -f "$t/after" ] || die tar 'the archive ended before its end'
 }

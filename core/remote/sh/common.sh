@@ -220,13 +220,17 @@ choose_zstd() {
     if [ "${a_zstd:-0}" = 1 ] && has zstd; then zstd=1; fi
 }
 
+# choose_records: a pipe is read in records, and small ones take twice the time.
+choose_records() {
+    records=
+    if tar -b 128 -cf /dev/null /dev/null 2>/dev/null; then records='-b 128'; fi
+}
+
 # unpack FOLDER: the archive on stdin, then the script "after" that is its last member:
 # without it the stream was cut, even if tar found nothing wrong.  Owners are not
 # kept, permissions are.
 unpack() {
-    # a pipe is read in records: small ones take twice the time
-    records=
-    if tar -b 128 -cf /dev/null /dev/null 2>/dev/null; then records='-b 128'; fi
+    choose_records
     # shellcheck disable=SC2086 # words
     if [ "$zstd" = 1 ]; then
         e=$({ zstd -dcq | tar -xpof - $records -C "$1"; echo "rc=$?"; } 2>&1 | shorten)
