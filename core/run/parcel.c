@@ -14,8 +14,10 @@
 #include "pipe.h"
 
 #define PLAIN_BELOW  ((uint64_t)64 << 10) /* a process over there costs more than so few bytes */
-#define ADAPT_FROM   ((uint64_t)16 << 20) /* worth threads */
-#define PIPE_FROM    ((uint64_t)1 << 20)  /* worth a thread that packs */
+#define ADAPT_FROM   ((uint64_t)16 << 20) /* enough to learn from */
+#define THREADS_FROM ((uint64_t)256 << 20)
+#define NEAR_MS      2
+#define PIPE_FROM    ((uint64_t)1 << 20) /* worth a thread that packs */
 #define RESUME_BYTES ((uint64_t)256 << 20)
 #define LINE_MAX_SH  ((size_t)32 << 10) /* of names for one rm */
 
@@ -333,7 +335,9 @@ int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t 
     for (size_t i = 0; i < n; i++)
         raw += files[i].len;
     if (zstd && raw >= PLAIN_BELOW && is_worth_it(p))
-        p->how = raw >= ADAPT_FROM ? GN_PACK_ADAPT : GN_PACK_ZSTD;
+        p->how = GN_PACK_ZSTD | (raw >= ADAPT_FROM ? GN_PACK_ADAPT : 0) |
+                 (raw >= THREADS_FROM ? GN_PACK_THREADS : 0) |
+                 (p->road->line->ops->rtt_ms(p->road->line) < NEAR_MS ? GN_PACK_NEAR : 0);
     rc = gn_far_write(p->far, p->how == GN_PACK_PLAIN ? ".\n" : "z\n", 2, ctx, err);
     if (!rc)
         rc = raw >= PIPE_FROM ? gn_pipe_run(pack_into, send_bytes, p, err) : pack_to(p, NULL, err);

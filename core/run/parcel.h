@@ -30,7 +30,7 @@ struct gn_parcel {
     uint64_t there;                 /* and bytes of the last of them, if it is large */
     uint64_t packed, wire;
     _Atomic uint64_t done; /* of total: packed */
-    enum gn_packing how;
+    unsigned how;
     struct gn_pipe *pipe; /* while another thread packs */
     const struct gn_far_file *run_files;
     size_t n_run_files;

@@ -6,6 +6,8 @@
 #include "gnrrun/hash.h"
 #include "run_private.h"
 
+#define KEEP_BYTES ((uint64_t)96 << 20) /* of what was read to be hashed, until it is sent */
+
 /* A file name that stands for a folder here: its cache of hashes, its record of ships. */
 static char *cache_path(const struct gn_ctx *ctx, const char *root, const char *leaf)
 {
@@ -103,6 +105,7 @@ static int scan_project(const struct gn_ctx *ctx, const struct gn_project *proje
                                 .ignore = &ignore,
                                 .skip = &skip,
                                 .allow = &allow,
+                                .keep_bytes = KEEP_BYTES,
                                 .max_bytes = spec->max_bytes};
     int rc;
 

@@ -34,13 +34,13 @@ void gn_arena_free(struct gn_arena *a)
     free(a);
 }
 
-const char *gn_arena_add(struct gn_arena *a, const char *s, size_t n)
+void *gn_arena_room(struct gn_arena *a, size_t n)
 {
     struct block *b = a->first;
     char *out;
 
-    if (!b || b->cap - b->used < n + 1) {
-        size_t cap = n + 1 > BLOCK_SIZE ? n + 1 : BLOCK_SIZE;
+    if (!b || b->cap - b->used < n) {
+        size_t cap = n > BLOCK_SIZE ? n : BLOCK_SIZE;
         b = gn_realloc(NULL, sizeof *b + cap, 1);
         b->next = a->first;
         b->used = 0;
@@ -48,9 +48,28 @@ const char *gn_arena_add(struct gn_arena *a, const char *s, size_t n)
         a->first = b;
     }
     out = b->data + b->used;
+    b->used += n;
+    return out;
+}
+
+const char *gn_arena_add(struct gn_arena *a, const char *s, size_t n)
+{
+    char *out = gn_arena_room(a, n + 1);
+
     if (n)
         memcpy(out, s, n);
     out[n] = '\0';
-    b->used += n + 1;
     return out;
+}
+
+void gn_arena_merge(struct gn_arena *a, struct gn_arena *from)
+{
+    struct block **end = &a->first;
+
+    if (!from)
+        return;
+    while (*end)
+        end = &(*end)->next;
+    *end = from->first;
+    free(from);
 }

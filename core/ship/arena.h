@@ -1,4 +1,4 @@
-/* arena.h - strings that live and die together. */
+/* arena.h - strings and bytes that live and die together. */
 #ifndef GN_SHIP_ARENA_H
 #define GN_SHIP_ARENA_H
 
@@ -11,5 +11,11 @@ void gn_arena_free(struct gn_arena *a);
 
 /* A terminated copy of n bytes, valid until the arena is freed. */
 const char *gn_arena_add(struct gn_arena *a, const char *s, size_t n);
+
+/* Room for n bytes, not initialised, as long. */
+void *gn_arena_room(struct gn_arena *a, size_t n);
+
+/* What is in from lives as long as what is in a; from is gone.  NULL is nothing. */
+void gn_arena_merge(struct gn_arena *a, struct gn_arena *from);
 
 #endif

@@ -20,8 +20,7 @@ static void pack_free(struct gn_pack *p)
     free(p);
 }
 
-int gn_pack_open(gn_sink_fn sink, void *arg, enum gn_packing how, struct gn_pack **out,
-                 struct gn_err *err)
+int gn_pack_open(gn_sink_fn sink, void *arg, unsigned how, struct gn_pack **out, struct gn_err *err)
 {
     struct gn_pack *p = gn_new(struct gn_pack);
     int rc = gn_tar_open(sink, arg, how, &p->tar, err);
@@ -203,6 +202,19 @@ static int pack_file(struct gn_pack *p, const char *root, const char *path,
     return rc;
 }
 
+/* As it was hashed: whatever became of the file since. */
+static int pack_kept(struct gn_pack *p, const struct gn_tar_entry *t, const struct gn_entry *e,
+                     struct gn_err *err)
+{
+    int rc = gn_tar_entry(p->tar, t, err);
+
+    if (!rc && e->size)
+        rc = gn_tar_data(p->tar, e->content, (size_t)e->size, err);
+    if (!rc && p->reader.progress)
+        p->reader.progress(p->reader.progress_arg, e->size);
+    return rc;
+}
+
 int gn_pack_entry(struct gn_pack *p, const char *root, const char *prefix, const struct gn_entry *e,
                   struct gn_buf *after, void (*progress)(void *arg, uint64_t bytes),
                   void *progress_arg, const struct gn_ctx *ctx, struct gn_err *err)
@@ -216,8 +228,12 @@ int gn_pack_entry(struct gn_pack *p, const char *root, const char *prefix, const
     p->reader.progress_arg = progress_arg;
     t.path = path;
     t.mtime_ns = e->mtime_ns;
-    rc = e->kind == GN_FILE ? pack_file(p, root, path, e, after, err)
-                            : gn_tar_entry(p->tar, &t, err);
+    t.size = e->size;
+    if (e->kind == GN_FILE && e->content)
+        rc = pack_kept(p, &t, e, err);
+    else
+        rc = e->kind == GN_FILE ? pack_file(p, root, path, e, after, err)
+                                : gn_tar_entry(p->tar, &t, err);
     free(path);
     return rc;
 }

@@ -1,5 +1,6 @@
 /*
- * scan.h - what gn_scan() is made of: walk.c finds the entries, scan.c reads them, why.c explains.
+ * scan.h - what gn_scan() is made of: walk.c finds the entries, statall.c looks at
+ * them, hashall.c reads them, scan.c puts the answer together, why.c explains.
  */
 #ifndef GN_SHIP_SCAN_H
 #define GN_SHIP_SCAN_H
@@ -32,6 +33,10 @@ GN_MUST int gn_walk(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, s
 /* Look at those that are still to be looked at; the ones that are gone are taken out. */
 GN_MUST int gn_walk_stat(const struct gn_ctx *ctx, const char *root, struct gn_walk *w,
                          struct gn_err *err);
+
+/* Read and hash those that are todo; what looks like a secret is said, not judged (hashall.c). */
+GN_MUST int gn_walk_hash(const struct gn_ctx *ctx, const struct gn_scan_opts *opts,
+                         struct gn_walk *w, struct gn_err *err);
 
 /* Fill e from st, but for strings and hash. */
 void gn_found_stat(struct gn_found *f, const struct stat *st);

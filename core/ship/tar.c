@@ -13,16 +13,17 @@
 
 #include "gnrrun/ctx.h"
 
-#define BLOCK       512
-#define OUT_SIZE    ((size_t)256 << 10)
-#define LEVEL_FIRST 1
-#define WINDOW_LOG  21                  /* 2 MiB: what the other end must keep, and each worker */
-#define STRETCH     ((uint64_t)8 << 20) /* of input, between two looks at how it goes */
-#define PATIENCE    16                  /* stretches between two trials of more */
+#define BLOCK      512
+#define OUT_SIZE   ((size_t)256 << 10)
+#define WINDOW_LOG 21                  /* 2 MiB: what the other end must keep, and each worker */
+#define STRETCH    ((uint64_t)8 << 20) /* of input, between two looks at how it goes */
+#define PATIENCE   16                  /* stretches between two trials, */
+#define UNSHRUNK   2                   /* and after such as did not shrink */
 
-/* From next to nothing, for what does not shrink, to hard; no line is so fast that 1 would hold it up. */
+/* From next to nothing, for a line that is faster than any work, and for what does not shrink, to hard. */
 static const int levels[] = {-20, 1, 2, 3, 5, 7, 9, 12};
-#define LEVELS (sizeof levels / sizeof levels[0])
+#define LEVELS      (sizeof levels / sizeof levels[0])
+#define LEVEL_USUAL 1 /* of levels[] */
 
 struct header {
     char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type, link[100];
@@ -34,8 +35,9 @@ struct gn_tar {
     void *arg;
     ZSTD_CCtx *zstd; /* NULL: not compressed */
     size_t level;    /* of levels[] */
+    size_t from;     /* what it was in the stretch before */
     bool adapts;
-    bool climbing;                    /* this stretch is a trial of a harder level */
+    bool trying;                      /* this stretch is a trial of another level */
     unsigned patience;                /* stretches until the next trial */
     uint64_t rate;                    /* of input, in the stretch before */
     uint64_t in_stretch, out_stretch; /* bytes in this stretch */
@@ -60,31 +62,30 @@ static bool set(struct gn_tar *t, ZSTD_cParameter what, int value)
     return !ZSTD_isError(ZSTD_CCtx_setParameter(t->zstd, what, value));
 }
 
-static bool start_zstd(struct gn_tar *t, enum gn_packing how)
+static bool start_zstd(struct gn_tar *t, unsigned how)
 {
     t->zstd = ZSTD_createCCtx();
     if (!t->zstd)
         return false;
-    for (t->level = 0; levels[t->level] != LEVEL_FIRST;)
-        t->level++;
-    if (!set(t, ZSTD_c_compressionLevel, LEVEL_FIRST))
+    t->level = how & GN_PACK_NEAR ? 0 : LEVEL_USUAL;
+    if (!set(t, ZSTD_c_compressionLevel, levels[t->level]))
         return false;
-    /* a library without threads compresses here, and then as it began */
-    t->adapts = how == GN_PACK_ADAPT && set(t, ZSTD_c_windowLog, WINDOW_LOG) &&
-                set(t, ZSTD_c_nbWorkers, 2) && set(t, ZSTD_c_jobSize, 4 << 20);
+    t->adapts = how & GN_PACK_ADAPT && set(t, ZSTD_c_windowLog, WINDOW_LOG);
+    /* a library without threads compresses here */
+    if (how & GN_PACK_THREADS && set(t, ZSTD_c_nbWorkers, 2))
+        (void)set(t, ZSTD_c_jobSize, 4 << 20);
     t->began_us = gn_stopwatch_us();
     return true;
 }
 
-int gn_tar_open(gn_sink_fn sink, void *arg, enum gn_packing how, struct gn_tar **out,
-                struct gn_err *err)
+int gn_tar_open(gn_sink_fn sink, void *arg, unsigned how, struct gn_tar **out, struct gn_err *err)
 {
     struct gn_tar *t = gn_new(struct gn_tar);
 
     t->sink = sink;
     t->arg = arg;
     t->out = gn_realloc(NULL, OUT_SIZE, 1);
-    if (how != GN_PACK_PLAIN && !start_zstd(t, how)) {
+    if (how & GN_PACK_ZSTD && !start_zstd(t, how)) {
         gn_tar_abort(t);
         return gn_err_set(err, GN_E_FAIL, "cannot start zstd");
     }
@@ -105,52 +106,7 @@ static int flush(struct gn_tar *t, struct gn_err *err)
     return rc;
 }
 
-/*
- * The line and the compressor work at the same time: whoever waits for the other can do more.  Most
- * of the time in the sink: perhaps the line is the narrow place, so compress harder, and go back if
- * that brought nothing (then it is the disk over there).  Hardly any: less hard.
- */
-static size_t better_level(struct gn_tar *t, int64_t took, uint64_t rate)
-{
-    if (t->out_stretch > t->in_stretch / 20 * 19 && t->level)
-        return 0; /* it does not shrink */
-    if (t->climbing) {
-        t->climbing = false;
-        if (rate < t->rate / 20 * 21) {
-            t->patience = PATIENCE;
-            return t->level - 1;
-        }
-    }
-    if (t->patience)
-        t->patience--;
-    else if (t->sinking_us > took / 10 * 7 && t->level + 1 < LEVELS) {
-        t->climbing = true;
-        return t->level + 1;
-    }
-    /* what followed on something that did not shrink may do so again */
-    if (t->level == 0)
-        return 1;
-    return t->level > 1 && t->sinking_us < took / 10 * 3 ? t->level - 1 : t->level;
-}
-
-static void adapt(struct gn_tar *t)
-{
-    int64_t now = gn_stopwatch_us(), took = now - t->began_us + 1;
-    uint64_t rate = t->in_stretch * 1000 / (uint64_t)took;
-    size_t level;
-
-    if (!t->adapts || t->in_stretch < STRETCH)
-        return;
-    level = better_level(t, took, rate);
-    if (level != t->level && set(t, ZSTD_c_compressionLevel, levels[level]))
-        t->level = level;
-    t->rate = rate;
-    t->in_stretch = t->out_stretch = 0;
-    t->began_us = now;
-    t->sinking_us = 0;
-}
-
-/* end: nothing comes after this. */
+/* end: nothing comes after this, or something that is packed in another way. */
 static int compress(struct gn_tar *t, const void *data, size_t len, bool end, struct gn_err *err)
 {
     ZSTD_inBuffer in = {data, len, 0};
@@ -171,14 +127,72 @@ static int compress(struct gn_tar *t, const void *data, size_t len, bool end, st
     }
 }
 
+/*
+ * The line and the compressor work at the same time: whoever waits for the other can do more.  Most
+ * of the time in the sink: perhaps the line is the narrow place, so compress harder.  Hardly any:
+ * less hard.  What brings nothing is taken back, and not tried again for a while: then something
+ * else is the narrow place, the disk over there for one.
+ */
+static size_t better_level(struct gn_tar *t, int64_t took, uint64_t rate)
+{
+    bool shrinks = t->out_stretch <= t->in_stretch / 20 * 19;
+
+    if (t->level && !shrinks) {
+        t->trying = false;
+        t->patience = UNSHRUNK;
+        return 0;
+    }
+    if (t->trying) {
+        t->trying = false;
+        if (rate < t->rate / 20 * 21) {
+            t->patience = PATIENCE;
+            return t->from;
+        }
+    }
+    t->trying = !t->patience;
+    if (t->patience)
+        t->patience--;
+    else if (t->sinking_us > took / 10 * 7 && t->level + 1 < LEVELS)
+        return t->level + 1;
+    else if (t->sinking_us < took / 10 * 3 && t->level)
+        return t->level - 1;
+    t->trying = false;
+    return t->level;
+}
+
+/* Another level is another frame: zstd takes none in the middle of one that it makes by itself. */
+static int adapt(struct gn_tar *t, struct gn_err *err)
+{
+    int64_t now = gn_stopwatch_us(), took = now - t->began_us + 1;
+    uint64_t rate = t->in_stretch * 1000 / (uint64_t)took;
+    size_t level;
+    int rc = GN_OK;
+
+    if (!t->adapts || t->in_stretch < STRETCH)
+        return GN_OK;
+    level = better_level(t, took, rate);
+    if (level != t->level)
+        rc = compress(t, NULL, 0, true, err);
+    if (!rc && level != t->level && set(t, ZSTD_c_compressionLevel, levels[level])) {
+        t->from = t->level;
+        t->level = level;
+    }
+    t->rate = rate;
+    t->in_stretch = t->out_stretch = 0;
+    t->began_us = now;
+    t->sinking_us = 0;
+    return rc;
+}
+
 static int put(struct gn_tar *t, const void *data, size_t len, struct gn_err *err)
 {
     const char *p = data;
 
     if (t->zstd) {
+        int rc = adapt(t, err);
+
         t->in_stretch += len;
-        adapt(t);
-        return compress(t, data, len, false, err);
+        return rc ? rc : compress(t, data, len, false, err);
     }
     while (len) {
         size_t n = OUT_SIZE - t->n_out;

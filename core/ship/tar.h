@@ -15,7 +15,7 @@ struct gn_tar_entry {
     mode_t mode;
 };
 
-GN_MUST int gn_tar_open(gn_sink_fn sink, void *arg, enum gn_packing how, struct gn_tar **out,
+GN_MUST int gn_tar_open(gn_sink_fn sink, void *arg, unsigned how, struct gn_tar **out,
                         struct gn_err *err);
 GN_MUST int gn_tar_entry(struct gn_tar *t, const struct gn_tar_entry *e, struct gn_err *err);
 /* Would compressing such bytes save a twentieth? */

@@ -60,8 +60,9 @@ struct gn_entry {
     const char *link; /* GN_LINK: where it points, as it stands; else NULL */
     uint64_t size;    /* GN_FILE */
     int64_t mtime_ns;
-    uint64_t blocks; /* 512-byte blocks in use: much fewer than size: sparse; not in the id */
-    uint64_t stamp;  /* of inode and ctime when it was hashed, if they tell it from any later
+    uint64_t blocks;     /* 512-byte blocks in use: much fewer than size: sparse; not in the id */
+    const void *content; /* GN_FILE: all of it, as it was hashed, where the scan kept it; or NULL */
+    uint64_t stamp;      /* of inode and ctime when it was hashed, if they tell it from any later
                         content; 0: they do not ("racy").  Not in the id, not kept on disk */
     uint8_t hash[GN_HASH_LEN]; /* GN_FILE: SHA-256 of the content (see below); else zeros */
     uint16_t mode;             /* permission bits, 0777 at most */
@@ -122,6 +123,8 @@ struct gn_scan_opts {
     uint64_t max_bytes; /* size gate, 0: none: GN_E_LIMIT names the largest and proposes data: */
     /* (path, size, mtime, ctime, inode) -> hash; NULL: none, and no blocks are noted either */
     const char *cache_file;
+    /* what small files held is kept, up to so many bytes: they will be sent, and need not be read again */
+    uint64_t keep_bytes;
 };
 
 /*
@@ -142,14 +145,15 @@ typedef int (*gn_sink_fn)(void *arg, const void *data, size_t len, struct gn_err
 
 struct gn_pack;
 
-enum gn_packing {
-    GN_PACK_PLAIN,
-    GN_PACK_ZSTD,  /* lightly: a moment's work */
-    GN_PACK_ADAPT, /* in threads, as hard as the sink is slow */
-};
+/* How, added up: */
+#define GN_PACK_PLAIN   0U
+#define GN_PACK_ZSTD    1U /* lightly: a moment's work; and with it: */
+#define GN_PACK_ADAPT   2U /* as hard as the sink is slow */
+#define GN_PACK_THREADS 4U /* with two more threads: for what takes seconds */
+#define GN_PACK_NEAR    8U /* begin with hardly any: so near, the line is seldom the narrow place */
 
 /* GNU tar format (every tar reads it), compressed with zstd if asked. */
-GN_MUST int gn_pack_open(gn_sink_fn sink, void *arg, enum gn_packing how, struct gn_pack **out,
+GN_MUST int gn_pack_open(gn_sink_fn sink, void *arg, unsigned how, struct gn_pack **out,
                          struct gn_err *err);
 
 /* Is entry e of the tree at root, a file, worth compressing?  A few samples of it are tried. */
