@@ -229,10 +229,13 @@ def test_interrupts_end_every_wait_at_once():
     with Sshd() as s, socket.create_server(("127.0.0.1", 0)) as silent:
         s.client(port=silent.getsockname()[1])
 
+        held = []  # or the line is closed at once, and it is not the interrupt that ends it
+
         def accepted(_):
-            silent.accept()
+            held.append(silent.accept()[0])
 
         run(s, "ravan", after=accepted)
+        held[0].close()
 
 
 def test_a_stalled_line_ends_a_write_within_its_time():
