@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ static const struct {
 struct gn_far {
     struct gn_stream *stream;
     struct gn_transport *line;
+    const char *op; /* what it runs; static */
     char nonce[33];
     bool is_inline; /* the program went as the command, */
     bool is_plain;  /* in plain quotes */
@@ -99,32 +101,34 @@ static int no_greeting(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err
     return err->code;
 }
 
-static int await_greeting(struct gn_far *f, const char *nonce, const struct gn_ctx *ctx,
-                          struct gn_err *err)
+/* Its first line among what has come; the noise before it goes. */
+static bool find_greeting(struct gn_far *f)
 {
     char word[64];
-    size_t n;
+    size_t n = strlen(f->nonce) + 5;
 
-    n = strlen(nonce) + 5;
-    memcpy(word, "gn1 ", 4);
-    memcpy(word + 4, nonce, strlen(nonce));
-    memcpy(word + n - 1, "\n", 2);
-    for (;;) {
-        for (size_t i = 0; i + n <= f->in.len; i++) {
-            if (memcmp(f->in.ptr + i, word, n) != 0)
-                continue;
-            gn_buf_drop(&f->in, i + n);
-            f->in.max = GN_MAX_LINE + 32768;
-            return GN_OK;
-        }
-        if (f->ended)
-            return no_greeting(f, ctx, err);
-        int rc = fill(f, GN_FAR_SILENCE_MS + 10000, ctx, err);
-        if (rc == GN_E_TIMEOUT)
-            return gn_err_set(err, GN_E_NET, "the far side does not answer");
-        if (rc)
-            return rc;
+    snprintf(word, sizeof word, "gn1 %s\n", f->nonce);
+    for (size_t i = 0; i + n <= f->in.len; i++) {
+        if (memcmp(f->in.ptr + i, word, n) != 0)
+            continue;
+        gn_buf_drop(&f->in, i + n);
+        f->in.max = GN_MAX_LINE + 32768;
+        f->greeted = true;
+        if (f->is_inline)
+            f->line->takes_inline = GN_YES;
+        return true;
     }
+    return false;
+}
+
+bool gn_far_has_greeted(struct gn_far *f, const struct gn_ctx *ctx)
+{
+    struct gn_err ignored = GN_ERR_INIT;
+    int rc = GN_OK;
+
+    while (!f->greeted && !rc && !find_greeting(f) && !f->ended)
+        rc = fill(f, 0, ctx, &ignored);
+    return f->greeted;
 }
 
 /* Start it; nothing is waited for but the channel, where it goes inline. */
@@ -159,6 +163,7 @@ static int begin(struct gn_transport *t, const char *op, const struct gn_far_arg
     int rc = GN_OK;
 
     f->line = t;
+    f->op = op;
     gn_random_hex(f->nonce, 16);
     f->in = (struct gn_buf)GN_BUF_INIT(NOISE_MAX);
     if (!gn_program_write(&program, op, f->nonce, args))
@@ -167,6 +172,12 @@ static int begin(struct gn_transport *t, const char *op, const struct gn_far_arg
         rc = gn_err_set(err, GN_E_LIMIT, "program for the far side over %zu bytes", GN_MAX_PROGRAM);
     if (!rc)
         rc = start(f, t, &program, in, ctx, err);
+    if (rc == GN_E_LIMIT && t->waiting) { /* it has the place that is needed now */
+        gn_far_close(t->waiting);
+        t->waiting = NULL;
+        gn_err_clear(err);
+        rc = start(f, t, &program, in, ctx, err);
+    }
     if (!rc && (wait || !f->is_inline))
         rc = gn_far_greet(f, ctx, err);
     if ((rc == GN_E_FAIL || rc == GN_E_PROTO) && f->is_inline &&
@@ -191,29 +202,79 @@ static int begin(struct gn_transport *t, const char *op, const struct gn_far_arg
     return GN_OK;
 }
 
+int gn_far_greet(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
+{
+    while (!f->greeted && !find_greeting(f)) {
+        int rc;
+
+        if (f->ended)
+            return no_greeting(f, ctx, err);
+        rc = fill(f, GN_FAR_SILENCE_MS + 10000, ctx, err);
+        if (rc == GN_E_TIMEOUT)
+            return gn_err_set(err, GN_E_NET, "the far side does not answer");
+        if (rc)
+            return rc;
+    }
+    return GN_OK;
+}
+
+/* --- one that waits ------------------------------------------------------------------------ */
+
+void gn_far_prepare(struct gn_transport *t, const char *op, const struct gn_ctx *ctx)
+{
+    const struct gn_far_arg args[] = {{"wait", "1"}, {NULL, NULL}};
+    struct gn_err ignored = GN_ERR_INIT;
+
+    if (t->waiting || t->takes_inline != GN_YES)
+        return;
+    if (begin(t, op, args, false, &t->waiting, ctx, &ignored))
+        t->waiting = NULL;
+}
+
+/* It has greeted, and neither ended nor said anything else. */
+static bool is_waiting(struct gn_far *f, const struct gn_ctx *ctx)
+{
+    struct gn_err ignored = GN_ERR_INIT;
+
+    return gn_far_has_greeted(f, ctx) && !f->in.len && fill(f, 0, ctx, &ignored) == GN_E_TIMEOUT;
+}
+
+/* Give the one that waits for op its arguments; false: there is none, or it is none any more. */
+static bool wake(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
+                 struct gn_far **out, const struct gn_ctx *ctx)
+{
+    struct gn_buf text = GN_BUF_INIT(GN_MAX_PROGRAM);
+    struct gn_err ignored = GN_ERR_INIT;
+    struct gn_far *f = t->waiting;
+    bool good;
+
+    if (!f || strcmp(f->op, op) != 0)
+        return false;
+    t->waiting = NULL;
+    gn_program_args(&text, args, true);
+    gn_buf_adds(&text, "go\n");
+    good = !gn_buf_over(&text) && is_waiting(f, ctx) &&
+           gn_far_write(f, text.ptr, text.len, ctx, &ignored) == GN_OK;
+    gn_buf_clear(&text);
+    if (good)
+        *out = f;
+    else
+        gn_far_close(f);
+    return good;
+}
+
 int gn_far_open(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
                 struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err)
 {
-    return begin(t, op, args, true, out, ctx, err);
+    return wake(t, op, args, out, ctx) ? GN_OK : begin(t, op, args, true, out, ctx, err);
 }
 
 int gn_far_start(struct gn_transport *t, const char *op, const struct gn_far_arg *args,
                  struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err)
 {
-    return begin(t, op, args, t->takes_inline != GN_YES, out, ctx, err);
-}
-
-int gn_far_greet(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
-{
-    int rc;
-
-    if (f->greeted)
+    if (wake(t, op, args, out, ctx))
         return GN_OK;
-    rc = await_greeting(f, f->nonce, ctx, err);
-    f->greeted = !rc;
-    if (!rc && f->is_inline)
-        f->line->takes_inline = GN_YES;
-    return rc;
+    return begin(t, op, args, t->takes_inline != GN_YES, out, ctx, err);
 }
 
 static int far_error(const char *line, struct gn_err *err)
@@ -352,6 +413,11 @@ int gn_far_write(struct gn_far *f, const void *data, size_t len, const struct gn
     return err->code;
 }
 
+size_t gn_far_room(const struct gn_far *f)
+{
+    return f->stream->ops->room ? f->stream->ops->room(f->stream) : SIZE_MAX;
+}
+
 int gn_far_eof(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
 {
     return f->stream->ops->eof(f->stream, ctx, err);
@@ -388,81 +454,4 @@ void gn_far_close(struct gn_far *f)
     gn_stream_close(f->stream);
     gn_buf_clear(&f->in);
     free(f);
-}
-
-/* --- fields ------------------------------------------------------------------------------- */
-
-bool gn_far_field(const char *line, const char *key, char *out, size_t cap)
-{
-    size_t k = strlen(key);
-
-    for (const char *p = strchr(line, ' '); p; p = strchr(p, ' ')) {
-        size_t n;
-
-        p++;
-        if (strncmp(p, key, k) != 0 || p[k] != '=')
-            continue;
-        p += k + 1;
-        n = strcspn(p, " ");
-        if (n >= cap)
-            return false;
-        memcpy(out, p, n);
-        out[n] = '\0';
-        return true;
-    }
-    return false;
-}
-
-int64_t gn_far_number(const char *line, const char *key, int64_t otherwise)
-{
-    char text[32], *end;
-    int64_t v;
-
-    if (!gn_far_field(line, key, text, sizeof text) || !*text)
-        return otherwise;
-    v = strtoll(text, &end, 10);
-    return *end ? otherwise : v;
-}
-
-/* A word of the far side that will be shown: letters, digits and a few marks, nothing else. */
-static void copy_word(const char *line, const char *key, char *out, size_t cap)
-{
-    if (!gn_far_field(line, key, out, cap) || strcmp(out, "-") == 0)
-        out[0] = '\0';
-    for (char *p = out; *p; p++)
-        if (!isalnum((unsigned char)*p) && !strchr("._:-", *p))
-            *p = '?';
-}
-
-int gn_far_parse_status(const char *line, struct gn_far_status *out, struct gn_err *err)
-{
-    static const char *const names[] = {
-        [GN_FAR_NONE] = "none",         [GN_FAR_PREPARED] = "prepared",
-        [GN_FAR_STARTING] = "starting", [GN_FAR_RUNNING] = "running",
-        [GN_FAR_STOPPING] = "stopping", [GN_FAR_ENDED] = "ended",
-        [GN_FAR_LOST] = "lost",         [GN_FAR_ELSEWHERE] = "elsewhere",
-    };
-    struct gn_far_status st = {0};
-    char word[16];
-    size_t i;
-
-    if (strncmp(line, "st ", 3) != 0 || !gn_far_field(line, "state", word, sizeof word))
-        return gn_err_set(err, GN_E_PROTO, "the far side sent no status");
-    for (i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], word) == 0)
-            break;
-    if (i == sizeof names / sizeof *names)
-        return gn_err_set(err, GN_E_PROTO, "the far side sent an unknown state");
-    st.state = (enum gn_far_state)i;
-    st.code = (int)(gn_far_number(line, "code", 0) & 0xff);
-    copy_word(line, "sig", st.sig, sizeof st.sig);
-    copy_word(line, "reason", st.reason, sizeof st.reason);
-    copy_word(line, "host", st.host, sizeof st.host);
-    st.start_s = gn_far_number(line, "start", 0);
-    st.end_s = gn_far_number(line, "end", 0);
-    st.now_s = gn_far_number(line, "now", 0);
-    st.log_bytes = gn_far_number(line, "log", -1);
-    st.setup = gn_far_number(line, "setup", 0) == 1;
-    *out = st;
-    return GN_OK;
 }

@@ -61,17 +61,22 @@ bool gn_program_wrap(const struct gn_buf *program, struct gn_buf *command)
     return true;
 }
 
+void gn_program_args(struct gn_buf *text, const struct gn_far_arg *args, bool lines)
+{
+    for (; args->name; args++) {
+        gn_buf_addf(text, "a_%s=", args->name);
+        (lines ? gn_buf_addshline : gn_buf_addsh)(text, args->value);
+        gn_buf_addc(text, '\n');
+    }
+}
+
 bool gn_program_write(struct gn_buf *program, const char *op, const char *nonce,
                       const struct gn_far_arg *args)
 {
     const char *text = program_text(op);
 
     gn_buf_addf(program, "a_nonce=%s\n", nonce);
-    for (; args->name; args++) {
-        gn_buf_addf(program, "a_%s=", args->name);
-        gn_buf_addsh(program, args->value);
-        gn_buf_addc(program, '\n');
-    }
+    gn_program_args(program, args, false);
     gn_buf_adds(program, gn_sh_common);
     if (strcmp(op, "launch") == 0 || strcmp(op, "put") == 0)
         gn_buf_adds(program, gn_sh_arrive);

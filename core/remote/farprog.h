@@ -19,6 +19,9 @@
 bool gn_program_write(struct gn_buf *program, const char *op, const char *nonce,
                       const struct gn_far_arg *args);
 
+/* The arguments alone; lines: for a program that reads them, each in one line whatever it holds. */
+void gn_program_args(struct gn_buf *text, const struct gn_far_arg *args, bool lines);
+
 /* A command for login shells that are known to quote as POSIX does; false: it is too long. */
 bool gn_program_quote(const struct gn_buf *program, struct gn_buf *command);
 

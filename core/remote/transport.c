@@ -1,4 +1,4 @@
-#include "gnrrun/transport.h"
+#include "gnrrun/far.h"
 
 int gn_transport_open(const struct gn_ctx *ctx, const struct gn_target *target,
                       const struct gn_ssh_opts *opts, struct gn_transport **out, struct gn_err *err)
@@ -17,8 +17,10 @@ int gn_transport_open(const struct gn_ctx *ctx, const struct gn_target *target,
 
 void gn_transport_close(struct gn_transport *t)
 {
-    if (t)
-        t->ops->close(t);
+    if (!t)
+        return;
+    gn_far_close(t->waiting);
+    t->ops->close(t);
 }
 
 void gn_stream_close(struct gn_stream *s)

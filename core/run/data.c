@@ -57,18 +57,21 @@ static int put(struct gn_road *road, const struct gn_data_item *d, const char *k
     bool remote = road->target.type != GN_TARGET_LOCAL;
     char *bases = gn_printf("%s %s", notes->sure ? notes->sure->id : "",
                             notes->intended ? notes->intended->id : "");
-    char what[256];
+    char what[256], lanes[12];
     struct gn_far_arg args[] = {{"root", gn_road_root(road)},
                                 {"id", d->tree->id},
                                 {"base", bases},
                                 {"zstd", remote ? "1" : "0"},
                                 {"resume", gn_parcel_resumes(d->tree) ? "1" : "0"},
+                                {"lanes", lanes},
                                 {"client", road->client},
                                 {NULL, NULL}};
     struct gn_parcel p;
     const char *line;
     int rc;
 
+    snprintf(lanes, sizeof lanes, "%d",
+             gn_lanes_help(road->line, d->tree->bytes) ? GN_LANES_MAX : 0);
     snprintf(what, sizeof what, "data '%.200s'", d->name);
     p = gn_parcel_new(road, d->path, what);
     p.is_shared = true;
@@ -76,6 +79,8 @@ static int put(struct gn_road *road, const struct gn_data_item *d, const char *k
     rc = gn_far_open(road->line, "put", args, &p.far, ctx, err);
     if (!rc)
         rc = gn_far_expect(p.far, "put", &line, ctx, err);
+    if (!rc)
+        gn_parcel_hear(&p, line);
     if (!rc && gn_far_number(line, "have", 0) != 1)
         rc = send_data(&p, d, notes, line, err);
     if (!rc)

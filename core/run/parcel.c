@@ -6,6 +6,7 @@
  * always the last: that it is there tells the far side that nothing was cut off.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,8 @@ void gn_parcel_clear(struct gn_parcel *p)
 {
     gn_buf_clear(&p->before);
     gn_buf_clear(&p->after);
+    gn_lanes_close(p->lanes);
+    p->lanes = NULL;
     gn_far_close(p->far);
     p->far = NULL;
 }
@@ -48,7 +51,8 @@ static int send_bytes(void *arg, const void *data, size_t len, struct gn_err *er
     p->wire += len;
     if (done)
         gn_event_progress(ctx, p->what, done < p->total ? done : p->total - 1, p->total);
-    return gn_far_write(p->far, data, len, ctx, err);
+    return p->lanes ? gn_lanes_write(p->lanes, data, len, err)
+                    : gn_far_write(p->far, data, len, ctx, err);
 }
 
 static int put_in_pipe(void *arg, const void *data, size_t len, struct gn_err *err)
@@ -322,6 +326,27 @@ static int pack_into(void *arg, struct gn_pipe *pipe, struct gn_err *err)
     return pack_to(arg, pipe, err);
 }
 
+void gn_parcel_hear(struct gn_parcel *p, const char *line)
+{
+    int64_t n = gn_far_number(line, "lanes", 0);
+
+    p->lanes_there = n > 0 && n <= GN_LANES_MAX ? (unsigned)n : 0;
+    if (!gn_far_field(line, "dir", p->dir, sizeof p->dir))
+        p->lanes_there = 0;
+}
+
+/* The line before the stream, and the channels that it will need. */
+static int say_how(struct gn_parcel *p, uint64_t raw, struct gn_err *err)
+{
+    bool lanes = p->lanes_there && gn_lanes_help(p->road->line, raw);
+    char line[16];
+
+    if (lanes)
+        p->lanes = gn_lanes_open(p->road, p->far, p->dir, p->lanes_there);
+    snprintf(line, sizeof line, "%s%s\n", p->how & GN_PACK_ZSTD ? "z" : ".", lanes ? " lanes" : "");
+    return gn_far_write(p->far, line, strlen(line), p->road->e->ctx, err);
+}
+
 int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t n, bool zstd,
                    struct gn_err *err)
 {
@@ -338,9 +363,11 @@ int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t 
         p->how = GN_PACK_ZSTD | (raw >= ADAPT_FROM ? GN_PACK_ADAPT : 0) |
                  (raw >= THREADS_FROM ? GN_PACK_THREADS : 0) |
                  (p->road->line->ops->rtt_ms(p->road->line) < NEAR_MS ? GN_PACK_NEAR : 0);
-    rc = gn_far_write(p->far, p->how == GN_PACK_PLAIN ? ".\n" : "z\n", 2, ctx, err);
+    rc = say_how(p, raw, err);
     if (!rc)
         rc = raw >= PIPE_FROM ? gn_pipe_run(pack_into, send_bytes, p, err) : pack_to(p, NULL, err);
+    if (!rc && p->lanes)
+        rc = gn_lanes_end(p->lanes, err);
     if (!rc)
         rc = gn_far_eof(p->far, ctx, err);
     if (!rc && p->total)

@@ -6,7 +6,7 @@
 
 #include <stdatomic.h>
 
-#include "run_private.h"
+#include "lanes.h"
 
 /* A file that is only here in memory. */
 struct gn_far_file {
@@ -32,6 +32,9 @@ struct gn_parcel {
     _Atomic uint64_t done; /* of total: packed */
     unsigned how;
     struct gn_pipe *pipe; /* while another thread packs */
+    unsigned lanes_there; /* that the far side can take, in its folder dir */
+    char dir[64];
+    struct gn_lanes *lanes; /* NULL: all goes over far */
     const struct gn_far_file *run_files;
     size_t n_run_files;
     bool is_shared;   /* files over there have other names too: none is written in place */
@@ -50,6 +53,9 @@ void gn_parcel_plan(struct gn_parcel *p, const struct gn_manifest *base,
 
 /* Is it worth going on with after a cut?  Sparse files are put together at the end only. */
 bool gn_parcel_resumes(const struct gn_manifest *tree);
+
+/* The far side's answer: how it can take it. */
+void gn_parcel_hear(struct gn_parcel *p, const char *line);
 
 /* parts entries of the whole tree that was planned are there: learn how much of the last. */
 GN_MUST int gn_parcel_resume(struct gn_parcel *p, int64_t parts, struct gn_err *err);

@@ -17,6 +17,7 @@ struct gn_road {
     struct gn_transport *line; /* NULL: not connected */
     char client[17];           /* of this process: what it left half done over there is its own */
     bool connected_once;
+    bool is_kept; /* the line is somebody's who will go on with it */
     bool have_config;
     bool forward;   /* follow: wait for what is still to come */
     int64_t *shown; /* follow: what was shown; of the run itself, or of a look aside */

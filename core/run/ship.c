@@ -36,6 +36,7 @@ int gn_engine_ship(struct gn_engine *e, const struct gn_config *config,
 
     gn_road_lend(&road, e, &nobody, config, target, spec);
     road.line = line;
+    road.is_kept = line != NULL;
     if (line)
         gn_road_connected(&road);
     *report = (struct gn_ship_report){0};
@@ -56,5 +57,7 @@ int gn_engine_ship(struct gn_engine *e, const struct gn_config *config,
     }
     if (!line)
         gn_road_hang_up(&road);
+    else if (!rc) /* who keeps a line ships again */
+        gn_far_prepare(line, "launch", e->ctx);
     return rc;
 }

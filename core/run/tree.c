@@ -28,7 +28,7 @@ struct shipping {
     const struct gn_cargo *cargo;
     struct gn_base_notes notes;
     char *key, *bases;
-    char spare[24];
+    char spare[24], lanes[12];
     bool resume;
     struct gn_parcel parcel;
 };
@@ -59,6 +59,16 @@ static uint64_t worth_a_spare(const struct gn_road *road, const struct gn_cargo 
     return m->n >= SPARE_ENTRIES || m->bytes >= SPARE_BYTES ? m->bytes / 1024 + m->n * 4 + 1 : 0;
 }
 
+/* Channels that this will take, and the command after it: they are opened in one trip. */
+static void expect_channels(const struct shipping *s)
+{
+    struct gn_transport *line = s->road->line;
+    bool goes_on = *s->cargo->token || s->road->is_kept;
+
+    if (line->ops->expect)
+        line->ops->expect(line, (unsigned)(*s->lanes - '0' + !line->waiting + goes_on));
+}
+
 static void prepare(struct shipping *s)
 {
     s->key = gn_base_key(&s->road->config.project);
@@ -66,6 +76,8 @@ static void prepare(struct shipping *s)
     s->bases = gn_printf("%s %s", s->notes.sure ? s->notes.sure->id : "",
                          s->notes.intended ? s->notes.intended->id : "");
     snprintf(s->spare, sizeof s->spare, "%" PRIu64, worth_a_spare(s->road, s->cargo));
+    snprintf(s->lanes, sizeof s->lanes, "%d",
+             gn_lanes_help(s->road->line, s->cargo->tree->bytes) ? GN_LANES_MAX : 0);
     s->resume = gn_parcel_resumes(s->cargo->tree);
     s->parcel = gn_parcel_new(s->road, s->road->config.project.root, "shipping");
 }
@@ -96,6 +108,7 @@ static int ask(struct shipping *s, const char *sure, struct gn_err *err)
                                       {"links", c->links},
                                       {"spare", s->spare},
                                       {"resume", s->resume ? "1" : "0"},
+                                      {"lanes", *sure ? "0" : s->lanes},
                                       {"client", s->road->client},
                                       {"start", "1"},
                                       {NULL, NULL}};
@@ -127,6 +140,7 @@ static int read_answer(struct shipping *s, struct answer *a, struct gn_err *err)
     a->zstd = gn_far_number(line, "zstd", 0) == 1;
     a->plain = gn_far_number(line, "plain", 0) == 1;
     a->parts = gn_far_number(line, "parts", 0);
+    gn_parcel_hear(&s->parcel, line);
     return GN_OK;
 }
 
@@ -241,6 +255,7 @@ int gn_tree_ship(struct gn_road *road, struct gn_cargo *cargo, struct gn_err *er
     int rc = GN_OK;
 
     prepare(&s);
+    expect_channels(&s);
     gn_base_intend(road, s.key, &s.notes, cargo->tree);
     if (is_sure(&s)) {
         rc = send_at_once(&s, &done, err);

@@ -49,6 +49,16 @@ GN_MUST int gn_far_start(struct gn_transport *t, const char *op, const struct gn
                          struct gn_far **out, const struct gn_ctx *ctx, struct gn_err *err);
 GN_MUST int gn_far_greet(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err);
 
+/* Has it said its first line already?  Waits for nothing. */
+bool gn_far_has_greeted(struct gn_far *f, const struct gn_ctx *ctx);
+
+/*
+ * Have op's program start and wait over there, without waiting for it here: whoever opens or starts
+ * that op next on t finds it there, and needs no trip but the one with its arguments.  One at a
+ * time; what cannot be done is not missed.
+ */
+void gn_far_prepare(struct gn_transport *t, const char *op, const struct gn_ctx *ctx);
+
 /* The next line, "k" too.  Nothing for timeout_ms: GN_E_TIMEOUT.  Otherwise as gn_far_line(). */
 GN_MUST int gn_far_event(struct gn_far *f, int64_t timeout_ms, const char **line,
                          const struct gn_ctx *ctx, struct gn_err *err);
@@ -67,6 +77,8 @@ GN_MUST int gn_far_read(struct gn_far *f, void *buf, size_t cap, size_t *n,
                         const struct gn_ctx *ctx, struct gn_err *err);
 GN_MUST int gn_far_write(struct gn_far *f, const void *data, size_t len, const struct gn_ctx *ctx,
                          struct gn_err *err);
+/* How much may be written without waiting, as far as is known (SIZE_MAX: it is not). */
+size_t gn_far_room(const struct gn_far *f);
 GN_MUST int gn_far_eof(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err);
 
 /* The words that must come next; otherwise GN_E_PROTO. */

@@ -30,6 +30,8 @@ struct gn_stream_ops {
     /* Send all of it.  What arrives meanwhile is kept for read(), so neither side waits for the other. */
     int (*write)(struct gn_stream *s, const void *data, size_t len, const struct gn_ctx *ctx,
                  struct gn_err *err);
+    /* How much of that would not have to wait for the far side.  NULL: nobody knows. */
+    size_t (*room)(struct gn_stream *s);
     /* No more will be written. */
     int (*eof)(struct gn_stream *s, const struct gn_ctx *ctx, struct gn_err *err);
     /* 1..cap bytes of its stdout into buf, *n of them; *n == 0: its end. */
@@ -57,6 +59,8 @@ struct gn_transport_ops {
      * NULL command is the login shell itself. */
     int (*exec)(struct gn_transport *t, const char *command, const struct gn_pty *pty,
                 struct gn_stream **out, const struct gn_ctx *ctx, struct gn_err *err);
+    /* Some n commands will be run soon: make ready for them, waiting for nothing.  NULL: no need. */
+    void (*expect)(struct gn_transport *t, unsigned n);
     /* A byte stream to host:port as seen from there; read and write as above. */
     int (*forward)(struct gn_transport *t, const char *host, int port, struct gn_stream **out,
                    const struct gn_ctx *ctx, struct gn_err *err);
@@ -74,6 +78,7 @@ struct gn_transport {
     const struct gn_transport_ops *ops;
     /* What is known of the login shell (far.h): programs as commands, and in plain quotes. */
     enum gn_tristate takes_inline, takes_plain;
+    struct gn_far *waiting; /* a program that waits for its arguments (gn_far_prepare()), or NULL */
 };
 
 /* This machine: commands are children, in $HOME. */

@@ -159,5 +159,53 @@ class Cut(Shipping):
         self.same()
 
 
+class Long(Shipping):
+    """A line so long that a tree goes over several channels."""
+    relay = True
+
+    def setUp(self):
+        super().setUp()
+        self.w.relay.delay = 0.006
+        rnd = random.Random(8)
+        for i in range(30):
+            self.w.write("d%d/%d" % (i % 3, i), rnd.randbytes(700000))
+
+    def test_a_tree_over_several_channels(self):
+        self.assertIn("sending over 4 channels", self.good(self.w.gn("ship", "-t", "ravan", "-v")).err)
+        self.same()
+
+    def test_it_is_cut_and_comes_whole(self):
+        self.w.relay.cut_after = 9 * MB
+        p = self.good(self.w.gn("ship", "-t", "ravan", "-v"))
+        self.assertIn("trying again", p.err)
+        self.same()
+        tmp = os.path.join(self.w.far, ".gnrrun/v1/tmp")
+        wait_until("the far side to tidy up", lambda: not os.listdir(tmp))
+
+    def test_data_too(self):
+        self.w.write("train.py", "import os; print(sum(len(f) for _, _, f in os.walk('d0', followlinks=True)))")
+        p = self.good(self.w.gn("train.py", "-t", "ravan", "-v", "--data", "d0", "--data", "d1", "--data", "d2"))
+        self.assertEqual(p.out, b"10\n")
+        data = os.path.join(self.w.far, ".gnrrun/v1/data")
+        self.assertEqual(len(os.listdir(data)), 3)
+        for d in os.listdir(data):
+            self.assertIn(subprocess.run("cd '%s' && cat *" % os.path.join(data, d), shell=True, stdout=subprocess.PIPE).stdout,
+                          [b"".join(self.w.read("d%d/%s" % (k, n)) for n in sorted(os.listdir(os.path.join(self.w.project, "d%d" % k))))
+                           for k in range(3)])
+
+
+class Few(Shipping):
+    relay = True
+    options = ("MaxSessions 1",)
+
+    def test_a_server_that_allows_one_channel(self):
+        self.w.relay.delay = 0.006
+        self.w.write("big", random.Random(9).randbytes(9 * MB))
+        self.good(self.w.gn("ship", "-t", "ravan", "-v"))
+        self.same()
+        self.w.write("train.py", "print('ran')")
+        self.assertEqual(self.good(self.w.gn("train.py", "-t", "ravan")).out, b"ran\n")
+
+
 if __name__ == "__main__":
     main()

@@ -96,7 +96,7 @@ static const struct gn_transport_ops transport_ops = {.name = "fuzz", .exec = on
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct fake f = {{&transport_ops, GN_UNKNOWN, GN_UNKNOWN}, {&stream_ops}, data, size, 0, ""};
+    struct fake f = {{.ops = &transport_ops}, {&stream_ops}, data, size, 0, ""};
     const struct gn_far_arg none[] = {{NULL, NULL}};
     struct gn_err err = GN_ERR_INIT;
     struct gn_far *far = NULL;

@@ -957,6 +957,106 @@ def test_a_large_file_goes_on(host):
         time.sleep(0.02)
 
 
+MIB = 1 << 20
+
+
+def in_lanes(host, f, said, data, numbers, cut=None):
+    """Send data to f in pieces over these lanes; of piece number cut only a part, and no more."""
+    lanes = {n: host.far('lane', dir=said['dir'], n=n) for n in set(numbers) - {0}}
+    f.send(b'. lanes\n')
+    for k, n in enumerate(numbers):
+        piece = data[k * MIB:(k + 1) * MIB]
+        if not f.p.stdin.closed:
+            f.send(b'%d\n' % n if len(piece) == MIB else b'%d %d\n' % (n, len(piece)))
+        to = lanes[n] if n else f
+        if not to.p.stdin.closed:
+            to.send(piece[:len(piece) // 3] if k == cut else piece)
+        if k == cut:
+            to.eof()
+    if not f.p.stdin.closed:
+        f.eof()
+    out = f.lines()
+    for lane in lanes.values():
+        lane.close()
+    return out
+
+
+def test_lanes(host):
+    """A stream in pieces over several channels; behind a gap comes nothing."""
+    body = os.urandom(4 * MIB + 12345)
+    tree = [('a', b'first', 0o644), ('big', body, 0o640), ('z', b'last', 0o644)]
+    data = tar_of(tree_members(tree))
+    f = host.far('launch', proj='lanes', id='l', zstd=0, lanes=3, quick=1)
+    said = fields(f.line())
+    check(said['lanes'] == '3', said)
+    out = in_lanes(host, f, said, data, [0, 2, 1, 3, 0])
+    check(out == ['ok', 'end'], out)
+    check(snapshot(host, 'lanes', 'l') == {n: c for n, c, _ in tree}, 'content')
+    # exactly so many pieces, none of them over a lane; and a change, which is spooled
+    whole = tar_of(tree_members([('n', b'', 0o644)]) + [('y', b'0' * (2 * MIB - 1536 - 10240), 0o644)])
+    whole = whole[:2 * MIB] if len(whole) > 2 * MIB else whole.ljust(2 * MIB, b'\0')
+    f = host.far('launch', proj='lanes', id='m', base='l', zstd=0, lanes=2)
+    said = fields(f.line())
+    check((said['lanes'], said['snap']) == ('2', 'base'), said)
+    f.send(b'. lanes\n0\n' + whole[:MIB] + b'0\n' + whole[MIB:] + b'0 0\n')
+    f.eof()
+    check(f.lines() == ['ok', 'end'], 'whole pieces')
+    check(snapshot(host, 'lanes', 'm') == {**{n: c for n, c, _ in tree}, 'n': b''}, 'changed')
+    # a piece that is cut, on a lane or here: what is there is a beginning of what was sent
+    for k, (numbers, cut) in enumerate((([1, 2, 1, 2, 1], 1), ([0, 1, 0, 1, 0], 2))):
+        f = host.far('launch', proj='cut', id='c%d' % k, zstd=0, lanes=2, resume=1, client='me')
+        said = fields(f.line())
+        out = in_lanes(host, f, said, data, numbers, cut)
+        check(out[-1].startswith('err tar'), out)
+        with open(host.v1('tmp', 'full.c%d' % k, 'tree', 'big'), 'rb') as g:
+            there = g.read()
+        check(MIB // 2 < len(there) < 3 * MIB and there == body[:len(there)], 'a gap')
+        f = host.far('launch', proj='cut', id='c%d' % k, zstd=0, lanes=2, resume=1, client='me')
+        said = fields(f.line())
+        check((said['parts'], said['lanes']) == ('2', '2'), said)
+        check(in_lanes(host, f, said, data, [1, 0, 2, 2, 0]) == ['ok', 'end'], 'completed')
+        check(snapshot(host, 'cut', 'c%d' % k) == {n: c for n, c, _ in tree}, 'content')
+    # data: by the same way, and what a lane must not do
+    f = host.far('put', id='dl', zstd=0, lanes=3)
+    said = fields(f.line())
+    check(in_lanes(host, f, said, data, [3, 0, 1, 2, 3]) == ['ok'], 'put')
+    with open(host.v1('data', 'dl', 'big'), 'rb') as g:
+        check(g.read() == body, 'data')
+    for bad in ('9\n', 'x\n', '1 y\n', '0 1;id\n'):
+        f = host.far('launch', proj='bad', id='b', zstd=0, lanes=1)
+        check(fields(f.line())['lanes'] == '1', 'lanes')
+        f.send(b'. lanes\n' + bad.encode())
+        f.eof()
+        check(f.lines()[-1].startswith('err tar'), bad)
+    f = host.far('launch', proj='bad', id='b', zstd=0)
+    check(fields(f.line())['lanes'] == '0', 'nobody asked')
+    f.send(b'. lanes\n0 0\n')
+    f.eof()
+    check(f.lines()[-1].startswith('err proto'), 'no lanes')
+    check(os.listdir(host.v1('tmp')) == [], 'leftovers')
+    # a run that came so inherits nothing of it
+    f = host.far('launch', token='lanerun', proj='lanes', id='r', zstd=0, lanes=3)
+    said = fields(f.line())
+    data = tar_of(run_members('ls -l /proc/$$/fd | grep -c lanes; exit 0', tree=tree))
+    in_lanes(host, f, said, data, [1, 2, 3, 1, 2])
+    host.await_state('lanerun', 'ended')
+    check(follow(host, 'lanerun')[0] == b'0\n', 'open pipes')
+    check(not os.path.exists(host.v1('runs', 'lanerun', 'lanes')), 'pipes in the run')
+
+
+def test_a_program_that_waits(host):
+    """Its arguments come when they are known; without them it goes."""
+    f = host.far('status', wait=1)
+    f.send(b"a_root='%s'\na_tokens='a b'\ngo\n" % (b"/nowhere/it'\\''s'\"$nl\"'odd"))
+    out = f.lines()
+    check([l.split()[1:3] for l in out[:2]] == [['a', 'state=none'], ['b', 'state=none']] and out[2] == 'end', out)
+    f = host.far('launch', wait=1)
+    f.send(b"a_proj='p'\n")
+    f.eof()
+    check(f.lines() == [], 'no arguments')
+    check(not os.path.exists(host.v1('snap', 'p')), 'made something')
+
+
 def put(host, ident, members, **kw):
     f = host.far('put', id=ident, ns='data', zstd=0, **kw)
     line = f.line()
@@ -970,9 +1070,10 @@ def test_put_and_data(host):
     members = [('tree/a', b'data', 0o644), ('tree/s', None, 0o755), ('tree/s/b', b'x', 0o644)]
     line, out = put(host, 'd1', members)
     check(out[-1].startswith('err tar'), 'without "after": %s' % out)
-    check(os.listdir(host.v1('data')) == [] and os.listdir(host.v1('tmp')) == [], 'leftovers')
+    check('d1' not in os.listdir(host.v1('data')) and os.listdir(host.v1('tmp')) == [], 'leftovers')
     x = [('x/0', b'12345', 0o600), ('after', b"mv x/0 'tree/a'\n", 0o600)]
-    check(put(host, 'd1', members + x) == ('put have=0 base=- zstd=0 parts=0', ['ok']), 'put')
+    line, out = put(host, 'd1', members + x)
+    check(line.startswith('put have=0 base=- zstd=0 parts=0 lanes=0 ') and out == ['ok'], 'put')
     check(put(host, 'd1', members)[0] == 'put have=1 base=- zstd=0 parts=0', 'again')
     with open(host.v1('data', 'd1', 'a')) as f:
         check(f.read() == '12345', 'after')

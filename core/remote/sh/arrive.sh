@@ -52,7 +52,7 @@ take_over() {
     fi
     # the rest of a large file that was cut off as well goes to the file
     if [ -f "$t/x/rest" ]; then (cd "$t" && sh -e x/where </dev/null) || wipe "$t/tree"; fi
-    rm -rf -- "$t/run" "$t/before" "$t/after" "$t/by" "$t/x"
+    rm -rf -- "$t/run" "$t/before" "$t/after" "$t/by" "$t/x" "$t/lanes"
     # names may hold newlines, but no part of a path is a dot
     parts=$(find "$t/tree/." 2>/dev/null | grep -c '/tree/\./')
 }
@@ -63,6 +63,52 @@ begin_full() {
     if [ "${a_resume:-0}" = 1 ] && rename "$t" "$v1/tmp/full.$a_id"; then
         t=$v1/tmp/full.$a_id cleanup=$t
     fi
+}
+
+# make_lanes: where the stream may come over several channels, each brings its pieces into a pipe of
+# its own (lane.sh).  Their reading ends are open from here on, and nothing here holds a writing one.
+make_lanes() {
+    lanes=0
+    [ "${a_lanes:-0}" != 0 ] && dd if=/dev/null iflag=fullblock count=1 2>/dev/null || return 0
+    mkdir "$t/lanes" && mkfifo "$t/lanes/all" || return 0
+    for n in 1 2 3; do
+        if [ "$n" -gt "$a_lanes" ] || ! mkfifo "$t/lanes/$n"; then return 0; fi
+        # a pipe that is opened for both does not wait for its other end
+        eval "exec 4<>\"\$t/lanes/$n\" $((n + 5))<\"\$t/lanes/$n\" 4<&-"
+        lanes=$n
+    done
+}
+
+# join: the stream from its pieces.  A line "N" says that the next MiB comes by lane N (0: behind
+# this line), "N BYTES" that so many come, and are the last.  A piece that was cut is the last as
+# well: nothing may come behind a gap.
+join() {
+    exec 4>&1
+    while IFS=' ' read -r n rest; do
+        case $n,$rest in
+        [0-3],)
+            e=$(eval "dd bs=1048576 count=1 iflag=fullblock 2>&1 >&4 <&$((n + 5))")
+            case $e in 1+0*) ;; *) exit 1 ;; esac
+            ;;
+        [0-3],0 | *,*[!0-9]* | [!0-3]*) exit ;;
+        *)
+            eval "head -c $rest <&$((n + 5))"
+            exit
+            ;;
+        esac
+    done <&5
+}
+
+# join_lanes: from here on our stdin is what join makes.
+join_lanes() {
+    exec 5<&0
+    join </dev/null >"$t/lanes/all" &
+    exec <"$t/lanes/all"
+    close_lanes
+}
+
+close_lanes() {
+    exec 5<&- 6<&- 7<&- 8<&-
 }
 
 # keep_whole: a whole tree that was cut off may go on later.
@@ -90,7 +136,7 @@ unpack_quickly() {
     [ -f "$t/after" ] || die tar 'the archive ended before its end'
 }
 
-# how_packed: the first line: "z" is zstd, "." is not.  Before it, for a tree that goes on:
+# how_packed: the first line: "z" is zstd, "." is not; "z lanes": in pieces.  Before it, for a tree that goes on:
 # "size FILE", for the length of one that may be there in part.
 how_packed() {
     line=
@@ -101,6 +147,13 @@ how_packed() {
         say "size $size"
         line=
         IFS= read -r line
+        ;;
+    esac
+    case $line in
+    *' lanes')
+        [ "$lanes" != 0 ] || die proto 'there are no lanes'
+        join_lanes
+        line=${line% lanes}
         ;;
     esac
     case $line in

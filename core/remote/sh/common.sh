@@ -46,7 +46,7 @@ tick_start() {
             [ -z "${1:-}" ] || touch "$1" 2>/dev/null
             printf '%s\n' "$tick" || exit
         done
-    ) </dev/null &
+    ) </dev/null 5<&- 6<&- 7<&- 8<&- & # no lane (arrive.sh) is held open by it
     ticker=$!
 }
 
@@ -63,6 +63,16 @@ greet() {
     trap 'tick_stop; [ -z "$cleanup" ] || discard' EXIT
     trap 'exit 1' HUP INT PIPE TERM
     say "gn1 ${a_nonce:-}"
+    [ -z "${a_wait:-}" ] || await
+}
+
+# await: we were started before anybody knew what for; the arguments come now, a line each.
+await() {
+    while IFS= read -r line; do
+        [ "$line" != go ] || return 0
+        eval "$line"
+    done
+    exit 0
 }
 
 # discard: what was begun and not finished.

@@ -192,7 +192,7 @@ furnish() {
     eval "${a_links:-}"
     wipe "$t/tree"
     e=$(mv -f -- "$t/run"/* "$t/" 2>&1) || fail 'cannot put the run together' "$e"
-    for f in run spare x tar before after by holds changing; do set -- "$@" "$t/$f"; done
+    for f in run spare x tar before after by holds changing lanes; do set -- "$@" "$t/$f"; done
     rm -rf -- "$@"
     chmod go-rwx "$t" "$t/job" "$t/sup"
     [ ! -f "$t/env" ] || chmod 0600 "$t/env"
@@ -282,6 +282,7 @@ afterwards() {
 bring() {
     [ "${a_quick:-0}" = 1 ] || tick_start "$t"
     receive
+    close_lanes
     if [ -n "$a_token" ]; then
         furnish
         cleanup=$t
@@ -313,18 +314,19 @@ main() {
     if ! [ -d "$v1/snap" ] || ! [ -d "$v1/tmp" ] || ! [ -d "$v1/runs" ]; then make_root; fi
     boot_id
     host_name
-    run=$v1/runs/$a_token t=$v1/tmp/$a_nonce spares=$v1/spare/$a_proj parts=0 state=none leftover=''
+    run=$v1/runs/$a_token t=$v1/tmp/$a_nonce spares=$v1/spare/$a_proj parts=0 lanes=0 state=none leftover=''
     choose_zstd
     what_is_there
     [ -z "$a_token" ] || state_of "$run"
     if [ "$state" = none ] && as_thought && [ "$snap$a_token" != have ]; then
         if [ "$snap" = full ]; then begin_full; else begin; fi
+        make_lanes
     fi
     case ${SHELL:-} in
     */bash | */zsh | */dash | */ksh | */mksh | */ash | */sh) plain=1 ;;
     *) plain=0 ;;
     esac
-    say "launch run=$state snap=$snap base=${base:--} zstd=$zstd parts=$parts plain=$plain"
+    say "launch run=$state snap=$snap base=${base:--} zstd=$zstd parts=$parts plain=$plain lanes=$lanes dir=${t##*/}"
     if ! as_thought; then
         cat >/dev/null
         exit 0

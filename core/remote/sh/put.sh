@@ -50,7 +50,8 @@ main() {
         exit 0
     fi
     if [ "$snap" = full ]; then begin_full; else begin; fi
-    say "put have=0 base=${base:--} zstd=$zstd parts=$parts"
+    make_lanes
+    say "put have=0 base=${base:--} zstd=$zstd parts=$parts lanes=$lanes dir=${t##*/}"
     tick_start "$t"
     receive
     [ -e "$t/tree" ] || die tar 'there is no tree in the archive'

@@ -4,6 +4,7 @@
 #include "ssh_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SETTLE_MS 3000 /* for a server to take back a closed channel */
 
@@ -62,6 +63,35 @@ static int step_exec(struct gn_hop *h, void *arg)
                       : ssh_channel_request_shell(r->ch);
 }
 
+void gn_ssh_expect(struct gn_transport *t, unsigned n)
+{
+    struct gn_ssh *ssh = (struct gn_ssh *)t;
+    struct gn_err ignored = GN_ERR_INIT;
+
+    while (ssh->n_ahead < n && ssh->n_ahead < GN_AHEAD_MAX) {
+        struct gn_channel *s = gn_channel_new(ssh, &ignored);
+        struct request r = {.ch = s ? s->ch : NULL};
+
+        if (!s)
+            return;
+        if (step_session(s->hop, &r) == SSH_ERROR) {
+            s->base.ops->close(&s->base);
+            return;
+        }
+        ssh->ahead[ssh->n_ahead++] = s;
+    }
+}
+
+/* The first that was opened ahead; NULL when there is none. */
+static struct gn_channel *take_ahead(struct gn_ssh *ssh)
+{
+    struct gn_channel *s = ssh->n_ahead ? ssh->ahead[0] : NULL;
+
+    if (s)
+        memmove(ssh->ahead, ssh->ahead + 1, --ssh->n_ahead * sizeof(struct gn_channel *));
+    return s;
+}
+
 /* A stream whose channel is open. */
 static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r,
                        struct gn_channel **out, const struct gn_ctx *ctx, struct gn_err *err)
@@ -69,7 +99,8 @@ static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r,
     int64_t wait = 50;
 
     for (;;) {
-        struct gn_channel *s = gn_channel_new(ssh, err);
+        struct gn_channel *ahead = step == step_session ? take_ahead(ssh) : NULL;
+        struct gn_channel *s = ahead ? ahead : gn_channel_new(ssh, err);
         int64_t began;
         int rc;
 
@@ -79,12 +110,14 @@ static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r,
         began = gn_stopwatch_us();
         rc = gn_channel_open(s->hop, step, r, s->ch, ctx, err);
         if (rc == GN_OK) {
-            if (step == step_session)
+            if (step == step_session && !ahead)
                 gn_hop_note_rtt(s->hop, gn_stopwatch_us() - began);
             *out = s;
             return GN_OK;
         }
         s->base.ops->close(&s->base);
+        if (ahead && rc == GN_E_LIMIT) /* there were too many when it was asked for */
+            continue;
         /* The server counts a closed session until its command is gone: give it a moment. */
         if (rc != GN_E_LIMIT || !ssh->closed_ms || r->host ||
             ctx->mono_ms(ctx) - ssh->closed_ms > SETTLE_MS)

@@ -25,6 +25,11 @@ static void ssh_close(struct gn_transport *t)
 {
     struct gn_ssh *s = (struct gn_ssh *)t;
 
+    while (s->n_ahead > 0) {
+        struct gn_channel *c = s->ahead[--s->n_ahead];
+
+        c->base.ops->close(&c->base);
+    }
     /* From the far end: each session lives on the one before it. */
     while (s->n > 0)
         gn_hop_close(s->hops[--s->n]);
@@ -35,6 +40,7 @@ static void ssh_close(struct gn_transport *t)
 static const struct gn_transport_ops ssh_ops = {
     .name = "ssh",
     .exec = gn_ssh_exec,
+    .expect = gn_ssh_expect,
     .forward = gn_ssh_forward,
     .fd = ssh_fd,
     .rtt_ms = ssh_rtt,

@@ -19,6 +19,7 @@
 #define GN_HANDSHAKE_MS 30000 /* of one answer while logging in; machines under load are slow */
 #define GN_ALIVE_MS     10000
 #define GN_STALL_MS     30000
+#define GN_AHEAD_MAX    6
 
 struct gn_pump;
 
@@ -135,6 +136,9 @@ struct gn_ssh {
     size_t n;
     struct gn_keyring ring;
     int64_t closed_ms; /* when a stream was closed before its end */
+    /* Asked to be opened before anybody needs them: the next commands find them open. */
+    struct gn_channel *ahead[GN_AHEAD_MAX];
+    size_t n_ahead;
 };
 
 #define GN_ERR_TAIL ((size_t)4096)
@@ -166,6 +170,7 @@ bool gn_channel_is_up(struct gn_channel *s);
 /* Open a channel of the kind that `open` asks for; GN_E_LIMIT when the server has none left. */
 GN_MUST int gn_channel_open(struct gn_hop *h, gn_step_fn open, void *arg, ssh_channel ch,
                             const struct gn_ctx *ctx, struct gn_err *err);
+void gn_ssh_expect(struct gn_transport *t, unsigned n);
 int gn_ssh_exec(struct gn_transport *t, const char *command, const struct gn_pty *pty,
                 struct gn_stream **out, const struct gn_ctx *ctx, struct gn_err *err);
 int gn_ssh_forward(struct gn_transport *t, const char *host, int port, struct gn_stream **out,

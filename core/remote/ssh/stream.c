@@ -164,19 +164,35 @@ static int flush(struct gn_channel *s, const struct gn_ctx *ctx, struct gn_err *
     return gn_channel_is_up(s) ? GN_OK : lost(s, err);
 }
 
+/* What of the server's window is used, of what is known of it. */
+static uint64_t on_its_way(struct gn_channel *s)
+{
+    uint32_t left = ssh_channel_window_size(s->ch);
+
+    if (left > s->window)
+        s->window = left;
+    return s->window - left;
+}
+
 /*
  * How much may be on its way: what the line holds, and a little in hand.  More would only lie in the
  * server's memory, which sshd moves up and down for each piece that its command takes: 24 MB cost
  * it a second where a quarter of a MB costs nothing.
  */
-static bool is_enough_on_its_way(struct gn_channel *s)
+static uint64_t most_on_its_way(const struct gn_channel *s)
 {
-    uint32_t left = ssh_channel_window_size(s->ch);
-    uint64_t most = IN_HAND + (uint64_t)s->hop->rtt_us * LINE_RATE;
+    return IN_HAND + (uint64_t)s->hop->rtt_us * LINE_RATE;
+}
 
-    if (left > s->window)
-        s->window = left;
-    return s->window - left >= most;
+static size_t stream_room(struct gn_stream *base)
+{
+    struct gn_channel *s = of(base);
+    uint64_t used = on_its_way(s), most = most_on_its_way(s);
+    uint32_t left = ssh_channel_window_size(s->ch);
+
+    if (used >= most)
+        return 0;
+    return most - used < left ? (size_t)(most - used) : left;
 }
 
 static int stream_write(struct gn_stream *base, const void *data, size_t len,
@@ -197,7 +213,7 @@ static int stream_write(struct gn_stream *base, const void *data, size_t len,
             return gn_err_set(err, GN_E_CANCEL, "interrupted");
         if (!gn_channel_is_up(s))
             return lost(s, err);
-        n = is_enough_on_its_way(s) ? 0 : ssh_channel_write(s->ch, p, piece);
+        n = on_its_way(s) >= most_on_its_way(s) ? 0 : ssh_channel_write(s->ch, p, piece);
         if (n < 0 && gn_channel_is_up(s))
             return gn_err_set(err, GN_E_PROTO, "the command on '%s' ended while it was written to",
                               s->hop->who);
@@ -350,6 +366,7 @@ static void stream_close(struct gn_stream *base)
 
 static const struct gn_stream_ops stream_ops = {
     .write = stream_write,
+    .room = stream_room,
     .eof = stream_eof,
     .read = stream_read,
     .err_text = stream_err_text,

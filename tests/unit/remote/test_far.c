@@ -316,6 +316,41 @@ static void this_machine_carries_bytes_and_status(void **state)
     free(data);
 }
 
+/* A program that was started before anybody knew what for, and is asked in the end. */
+static void one_that_waits_is_found(void **state)
+{
+    const struct gn_far_arg args[] = {
+        {"root", "/nowhere/it's\nodd"}, {"tokens", "one two"}, {NULL, NULL}};
+    const struct gn_far_arg probe[] = {{"root", "/nowhere"}, {"ids", ""}, {NULL, NULL}};
+    struct gn_ctx ctx = gn_ctx_none;
+    struct gn_err err = GN_ERR_INIT;
+    struct gn_transport *t;
+    struct gn_far *f;
+    const char *line;
+
+    (void)state;
+    ctx.home = "/";
+    assert_int_equal(gn_transport_local(&ctx, &t, &err), 0);
+    gn_far_prepare(t, "status",
+                   &ctx); /* not before it is known that programs are taken as commands */
+    assert_null(t->waiting);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(gn_far_open(t, "status", args, &f, &ctx, &err), 0);
+        assert_null(t->waiting);
+        assert_int_equal(gn_far_expect(f, "st", &line, &ctx, &err), 0);
+        assert_non_null(strstr(line, "one state=none"));
+        assert_int_equal(gn_far_finish(f, &ctx, &err), 0);
+        gn_far_prepare(t, "status", &ctx);
+        assert_non_null(t->waiting);
+        assert_int_equal(gn_far_greet(t->waiting, &ctx, &err), 0);
+    }
+    /* another one leaves it alone; one that has not greeted yet is not waited for */
+    assert_int_equal(gn_far_open(t, "rm", probe, &f, &ctx, &err), 0);
+    assert_non_null(t->waiting);
+    gn_far_close(f);
+    gn_transport_close(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +361,7 @@ int main(void)
         cmocka_unit_test(raw_bytes_follow_a_line_exactly),
         cmocka_unit_test(a_status_line_is_read_strictly),
         cmocka_unit_test(this_machine_carries_bytes_and_status),
+        cmocka_unit_test(one_that_waits_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
