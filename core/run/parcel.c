@@ -364,8 +364,11 @@ int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t 
                  (raw >= THREADS_FROM ? GN_PACK_THREADS : 0) |
                  (p->road->line->ops->rtt_ms(p->road->line) < NEAR_MS ? GN_PACK_NEAR : 0);
     rc = say_how(p, raw, err);
+    /* one file as it is: the thread that reads ahead of us (core/ship/ahead.c) is enough */
     if (!rc)
-        rc = raw >= PIPE_FROM ? gn_pipe_run(pack_into, send_bytes, p, err) : pack_to(p, NULL, err);
+        rc = raw < PIPE_FROM || (p->how == GN_PACK_PLAIN && p->largest)
+                 ? pack_to(p, NULL, err)
+                 : gn_pipe_run(pack_into, send_bytes, p, err);
     if (!rc && p->lanes)
         rc = gn_lanes_end(p->lanes, err);
     if (!rc)

@@ -1,12 +1,14 @@
 /* preview.c - what would travel and be started, worked out here without a network. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gnrrun/fs.h"
 #include "gnrrun/hash.h"
 #include "run_private.h"
 
-#define KEEP_BYTES ((uint64_t)96 << 20) /* of what was read to be hashed, until it is sent */
+#define KEEP_BYTES ((uint64_t)448 << 20) /* of what was read to be hashed, until it is sent: */
+#define KEEP_PART  16                    /* at most such a part of the memory */
 
 /* A file name that stands for a folder here: its cache of hashes, its record of ships. */
 static char *cache_path(const struct gn_ctx *ctx, const char *root, const char *leaf)
@@ -96,6 +98,14 @@ static int add_all_data(const struct gn_ctx *ctx, const struct gn_config *config
     return rc;
 }
 
+static uint64_t keep_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    uint64_t part = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / KEEP_PART : 0;
+
+    return part < KEEP_BYTES ? part : KEEP_BYTES;
+}
+
 static int scan_project(const struct gn_ctx *ctx, const struct gn_project *project,
                         const struct gn_spec *spec, struct gn_preview *p, struct gn_err *err)
 {
@@ -105,7 +115,7 @@ static int scan_project(const struct gn_ctx *ctx, const struct gn_project *proje
                                 .ignore = &ignore,
                                 .skip = &skip,
                                 .allow = &allow,
-                                .keep_bytes = KEEP_BYTES,
+                                .keep_bytes = keep_bytes(),
                                 .max_bytes = spec->max_bytes};
     int rc;
 

@@ -16,18 +16,20 @@
 
 #define TRIES         4 /* the first, and three more */
 #define HASHERS_MAX   8
-#define PER_HASHER    ((uint64_t)4 << 20)   /* so many bytes are worth one more */
-#define KEEP_BELOW    ((uint64_t)1 << 20)   /* what a kept file has at most */
+#define PER_HASHER    ((uint64_t)4 << 20) /* so many bytes are worth one more */
+#define NAME_BYTES    ((uint64_t)1 << 10) /* what a million files take is taken off what is kept */
+#define KEEP_BELOW    ((uint64_t)1 << 20) /* what a kept file has at most */
 #define SHOW_PROGRESS ((uint64_t)128 << 20) /* so much to hash takes a moment */
 
 struct hashing {
     const struct gn_ctx *ctx;
     const struct gn_scan_opts *opts;
     struct gn_walk *walk;
-    _Atomic size_t next;   /* the first that no reader has taken */
-    _Atomic bool stop;     /* one has failed */
-    _Atomic uint64_t kept; /* of opts->keep_bytes */
+    _Atomic size_t next; /* the first that no reader has taken */
+    _Atomic bool stop;   /* one has failed */
+    _Atomic uint64_t kept;
     _Atomic uint64_t done; /* of total bytes to hash */
+    uint64_t keep;         /* the most that may be kept */
     uint64_t total, small; /* small: what is not large of it */
 };
 
@@ -96,8 +98,7 @@ static bool may_keep(struct hashing *s, const struct gn_found *f)
 {
     uint64_t size = f->e.size;
 
-    return size < KEEP_BELOW && s->opts->keep_bytes &&
-           atomic_fetch_add(&s->kept, size) + size <= s->opts->keep_bytes;
+    return size < KEEP_BELOW && s->keep && atomic_fetch_add(&s->kept, size) + size <= s->keep;
 }
 
 static int hash_and_keep(struct hasher *h, struct gn_found *f, int fd, struct gn_err *err)
@@ -285,6 +286,8 @@ int gn_walk_hash(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, stru
         s.total += f->todo ? f->e.size + 1 : 0;
         s.small += f->todo && !gn_entry_is_large(&f->e) ? f->e.size : 0;
     }
+    if (opts->keep_bytes / NAME_BYTES > w->n)
+        s.keep = opts->keep_bytes - w->n * NAME_BYTES;
     rc = s.total ? read_all(&s, err) : GN_OK;
     if (!rc && s.total >= SHOW_PROGRESS)
         gn_event_progress(ctx, "hashing", s.total, s.total);

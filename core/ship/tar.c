@@ -36,7 +36,7 @@ struct gn_tar {
     ZSTD_CCtx *zstd; /* NULL: not compressed */
     size_t level;    /* of levels[] */
     size_t from;     /* what it was in the stretch before */
-    bool adapts;
+    bool adapts, threads;
     bool trying;                      /* this stretch is a trial of another level */
     unsigned patience;                /* stretches until the next trial */
     uint64_t rate;                    /* of input, in the stretch before */
@@ -62,18 +62,28 @@ static bool set(struct gn_tar *t, ZSTD_cParameter what, int value)
     return !ZSTD_isError(ZSTD_CCtx_setParameter(t->zstd, what, value));
 }
 
+/* Threads cost copies, which next to no work is not worth; a library without them compresses here. */
+static bool set_level(struct gn_tar *t, size_t level)
+{
+    bool threads = t->threads && level && set(t, ZSTD_c_nbWorkers, 2);
+
+    if (threads)
+        (void)set(t, ZSTD_c_jobSize, 4 << 20);
+    else
+        (void)set(t, ZSTD_c_nbWorkers, 0);
+    return set(t, ZSTD_c_compressionLevel, levels[level]);
+}
+
 static bool start_zstd(struct gn_tar *t, unsigned how)
 {
     t->zstd = ZSTD_createCCtx();
     if (!t->zstd)
         return false;
     t->level = how & GN_PACK_NEAR ? 0 : LEVEL_USUAL;
-    if (!set(t, ZSTD_c_compressionLevel, levels[t->level]))
+    t->threads = how & GN_PACK_THREADS;
+    if (!set_level(t, t->level))
         return false;
     t->adapts = how & GN_PACK_ADAPT && set(t, ZSTD_c_windowLog, WINDOW_LOG);
-    /* a library without threads compresses here */
-    if (how & GN_PACK_THREADS && set(t, ZSTD_c_nbWorkers, 2))
-        (void)set(t, ZSTD_c_jobSize, 4 << 20);
     t->began_us = gn_stopwatch_us();
     return true;
 }
@@ -173,7 +183,7 @@ static int adapt(struct gn_tar *t, struct gn_err *err)
     level = better_level(t, took, rate);
     if (level != t->level)
         rc = compress(t, NULL, 0, true, err);
-    if (!rc && level != t->level && set(t, ZSTD_c_compressionLevel, levels[level])) {
+    if (!rc && level != t->level && set_level(t, level)) {
         t->from = t->level;
         t->level = level;
     }
@@ -193,6 +203,11 @@ static int put(struct gn_tar *t, const void *data, size_t len, struct gn_err *er
 
         t->in_stretch += len;
         return rc ? rc : compress(t, data, len, false, err);
+    }
+    if (len >= OUT_SIZE) { /* as it lies there */
+        int rc = flush(t, err);
+
+        return rc ? rc : t->sink(t->arg, p, len, err);
     }
     while (len) {
         size_t n = OUT_SIZE - t->n_out;

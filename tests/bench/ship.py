@@ -67,7 +67,7 @@ class Bench:
         self.sshd = sshd_module.Sshd(os.path.join(self.dir, "sshd"), ["SetEnv HOME=" + self.far, "MaxStartups 100:30:200"],
                                      ttl=3600)
         self.sshd.start()
-        self.results, self.proxies = [], []
+        self.results, self.proxies, self.rss = [], [], 0
 
     def close(self):
         for p in self.proxies:
@@ -112,12 +112,17 @@ class Bench:
     # --- one measurement each ---
 
     def timed(self, argv):
-        began = time.perf_counter()
-        p = subprocess.run(argv, cwd=self.top, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.PIPE)
-        took = time.perf_counter() - began
-        if p.returncode:
-            raise SystemExit("%s: %s" % (argv, p.stderr.decode()[-500:]))
+        with tempfile.TemporaryFile() as said:
+            began = time.perf_counter()
+            p = subprocess.Popen(argv, cwd=self.top, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=said)
+            _, p.returncode, usage = os.wait4(p.pid, 0)
+            took = time.perf_counter() - began
+            if p.returncode:
+                said.seek(0)
+                raise SystemExit("%s: %s" % (argv, said.read().decode()[-500:]))
+        if argv[0] == self.opt.gnrrun:
+            self.rss = max(self.rss, usage.ru_maxrss // 1024)
         return took
 
     def quiet(self):
@@ -161,7 +166,8 @@ class Bench:
         ratio = ours / medians[best]
         self.results.append({"measure": row, "tree": self.tree, "link": self.link, "ours_s": round(ours, 4), "peer": best,
                              "peer_s": round(medians[best], 4), "ratio": round(ratio, 3), "bar": bar, "moonshot": moon,
-                             "n": self.opt.n, "all": {k: round(v, 4) for k, v in medians.items()}})
+                             "n": self.opt.n, "rss_mb": self.rss, "all": {k: round(v, 4) for k, v in medians.items()}})
+        self.rss = 0
         print("%-8s %s %-8s ours %7.3f s  %-9s %7.3f s  ratio %.3f  bar %s %s  (%s)" % (
             row, self.tree, self.link, ours, best, medians[best], ratio, bar,
             "" if bar is None else "ok" if ratio <= bar else "MISSED",
@@ -170,8 +176,9 @@ class Bench:
     def cold(self):
         names = ["rsync", "rsync -z", "tar", "tar zstd"] + (["scp", "rsync -W"] if self.tree in "CD" else [])
         took = {k: [] for k in ["ours"] + names}
-        for _ in range(self.opt.n):
-            for k in took:
+        for i in range(self.opt.n):
+            # each comes after each: what was freed before is the sooner had again
+            for k in (list(took) * 2)[i % len(took):][:len(took)]:
                 self.forget_theirs()
                 if k == "ours":
                     self.forget_ours()
