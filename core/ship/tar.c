@@ -20,8 +20,8 @@
 #define PATIENCE   16                  /* stretches between two trials, */
 #define UNSHRUNK   2                   /* and after such as did not shrink */
 
-/* From next to nothing, for a line that is faster than any work, and for what does not shrink, to hard. */
-static const int levels[] = {-20, 1, 2, 3, 5, 7, 9, 12};
+/* From nothing, for a line that is faster than any work, and for what does not shrink, to hard. */
+static const int levels[] = {-100000, 1, 2, 3, 5, 7, 9, 12};
 #define LEVELS      (sizeof levels / sizeof levels[0])
 #define LEVEL_USUAL 1 /* of levels[] */
 
@@ -39,7 +39,7 @@ struct gn_tar {
     bool adapts, threads;
     bool trying;                      /* this stretch is a trial of another level */
     unsigned patience;                /* stretches until the next trial */
-    uint64_t rate;                    /* of input, in the stretch before */
+    uint64_t rate;                    /* of input: a mean of the stretches at this level */
     uint64_t in_stretch, out_stretch; /* bytes in this stretch */
     int64_t began_us, sinking_us;     /* of this stretch: its start, and the time in the sink */
     char *out;                        /* OUT_SIZE, on their way to the sink */
@@ -137,28 +137,31 @@ static int compress(struct gn_tar *t, const void *data, size_t len, bool end, st
     }
 }
 
+/* Did the trial of this stretch bring something?  What is worth compressing at all shows it at once. */
+static bool was_worth_it(const struct gn_tar *t, uint64_t rate)
+{
+    return rate >= t->rate / 20 * (t->from ? 21 : 24);
+}
+
 /*
  * The line and the compressor work at the same time: whoever waits for the other can do more.  Most
  * of the time in the sink: perhaps the line is the narrow place, so compress harder.  Hardly any:
  * less hard.  What brings nothing is taken back, and not tried again for a while: then something
  * else is the narrow place, the disk over there for one.
  */
-static size_t better_level(struct gn_tar *t, int64_t took, uint64_t rate)
+static size_t better_level(struct gn_tar *t, int64_t took, bool tried, uint64_t rate)
 {
     bool shrinks = t->out_stretch <= t->in_stretch / 20 * 19;
 
     if (t->level && !shrinks) {
-        t->trying = false;
         t->patience = UNSHRUNK;
         return 0;
     }
-    if (t->trying) {
-        t->trying = false;
-        if (rate < t->rate / 20 * 21) {
-            t->patience = PATIENCE;
-            return t->from;
-        }
+    if (tried && !was_worth_it(t, rate)) {
+        t->patience = PATIENCE;
+        return t->from;
     }
+    t->rate = tried || !t->rate ? rate : (3 * t->rate + rate) / 4;
     t->trying = !t->patience;
     if (t->patience)
         t->patience--;
@@ -171,23 +174,35 @@ static size_t better_level(struct gn_tar *t, int64_t took, uint64_t rate)
 }
 
 /* Another level is another frame: zstd takes none in the middle of one that it makes by itself. */
+static int change_level(struct gn_tar *t, size_t level, bool ended, struct gn_err *err)
+{
+    int rc = ended ? GN_OK : compress(t, NULL, 0, true, err);
+
+    if (!rc && set_level(t, level)) {
+        t->from = t->level;
+        t->level = level;
+    }
+    return rc;
+}
+
 static int adapt(struct gn_tar *t, struct gn_err *err)
 {
-    int64_t now = gn_stopwatch_us(), took = now - t->began_us + 1;
-    uint64_t rate = t->in_stretch * 1000 / (uint64_t)took;
+    bool tried = t->trying;
+    int64_t now, took;
     size_t level;
     int rc = GN_OK;
 
     if (!t->adapts || t->in_stretch < STRETCH)
         return GN_OK;
-    level = better_level(t, took, rate);
-    if (level != t->level)
+    /* threads take in more than they have done: a trial is over when all of it is out */
+    if (tried)
         rc = compress(t, NULL, 0, true, err);
-    if (!rc && level != t->level && set_level(t, level)) {
-        t->from = t->level;
-        t->level = level;
-    }
-    t->rate = rate;
+    now = gn_stopwatch_us();
+    took = now - t->began_us + 1;
+    t->trying = false;
+    level = better_level(t, took, tried, t->in_stretch * 1000 / (uint64_t)took);
+    if (!rc && level != t->level)
+        rc = change_level(t, level, tried, err);
     t->in_stretch = t->out_stretch = 0;
     t->began_us = now;
     t->sinking_us = 0;
