@@ -392,6 +392,25 @@ printf 'no newline' '''
     check(fields(st[-1])['state'] == 'none', st)
 
 
+def test_follow_cut_down(host):
+    """Nothing that we say is taken for bytes of a log that was cut down meanwhile."""
+    token = started(host, 'while :; do sleep 1; done')
+    log = host.v1('runs', token, 'log')
+    with open(log, 'ab') as f:
+        f.write(b'x' * 1000000)
+    f = host.far('follow', token=token, offset=0)
+    line = f.line()
+    while not line.startswith('d '):
+        line = f.line()
+    check(line == 'd 1000000' and f.read(1000) == b'x' * 1000, line)
+    os.truncate(log, 3000)
+    rest = f.rest()
+    check(len(rest) < 999000 and not rest.strip(b'x'), 'there came %d bytes, %r' % (len(rest), rest[-80:]))
+    line = host.far('follow', token=token, offset=100000).lines()
+    check(line[-1].startswith('err sys'), line)
+    host.far('stop', token=token, grace=1).lines()
+
+
 def test_follow_latency(host):
     # a reader that comes back while the writer is still there finds an end and no line: not the end of it
     token = started(host, 'while :; do x=; read -r x <$GNRRUN_RUN_DIR/pipe; [ -z "$x" ] || echo "$x"; done', start=0)
@@ -742,16 +761,33 @@ def test_get(host):
     check(f.lines()[-1].startswith('err proto'), 'cut')
 
 
+def plain_dd(host):
+    """From now on dd knows what POSIX wants and no more."""
+    real = shutil.which('dd')
+    if host.shell == 'tiny':
+        real = shutil.which('busybox') + ' dd'
+        os.unlink(os.path.join(host.bin, 'dd'))
+    with open(os.path.join(host.bin, 'dd'), 'w') as f:
+        f.write('#!/bin/sh\ncase "$*" in *iflag*) exit 1 ;; esac\nexec %s "$@"\n' % real)
+    os.chmod(f.name, 0o755)
+
+
 def test_cat(host):
     data = bytes(random.Random(1).getrandbits(8) for _ in range(200001))
     token = started(host, 'true', tree=(('big\nfile', data, 0o644), ('dir', None, 0o755)))
-    for offset, length in ((0, ''), (70000, ''), (65536, 65536), (199999, 99), (200001, ''), (300000, 5), (5, 0)):
-        f = host.far('cat', token=token, path='big\nfile', offset=offset, length=length)
-        line = f.line()
-        check(fields(line)['size'] == '200001' and fields(line)['mtime'] == '1700000000', line)
-        want = data[offset:offset + length] if length != '' else data[offset:]
-        check(f.line() == 'd %d' % len(want) and f.read(len(want)) == want, 'bytes of %s+%s' % (offset, length))
-        check(f.lines() == ['end'], 'end')
+    parts = ((0, ''), (70000, ''), (65536, 65536), (199999, 99), (200001, ''), (300000, 5), (5, 0), (65530, 3),
+             (65530, 70000), (3, 196605))
+    for dd in ('counts in bytes', 'in blocks'):
+        if dd == 'in blocks':
+            plain_dd(host)
+        for offset, length in parts:
+            f = host.far('cat', token=token, path='big\nfile', offset=offset, length=length)
+            line = f.line()
+            check(fields(line)['size'] == '200001' and fields(line)['mtime'] == '1700000000', line)
+            want = data[offset:offset + length] if length != '' else data[offset:]
+            check(f.line() == 'd %d' % len(want) and f.read(len(want)) == want,
+                  'bytes of %s+%s, dd %s' % (offset, length, dd))
+            check(f.lines() == ['end'], 'end')
     for path, code in (('nothere', 'notfound'), ('dir', 'readonly')):
         line = host.far('cat', token=token, path=path).lines()
         check(line[-1].startswith('err ' + code), line)

@@ -149,12 +149,42 @@ number() {
     case $1 in '' | *[!0-9]*) return 1 ;; esac
 }
 
-# bytes FILE OFFSET LENGTH: that part of it.  dd seeks where tail would read all.
+# bytes FILE OFFSET LENGTH: that part of it, fewer if it ends before.  One process where dd counts
+# in bytes; elsewhere one for the whole blocks, and small ones for what is before and behind them.
+# dd seeks where tail would read all.
 bytes() {
+    if dd_counts; then
+        dd if="$1" bs=131072 iflag=skip_bytes,count_bytes skip="$2" count="$3" 2>/dev/null
+        return
+    fi
     math "$2" / 65536
     skip=$r
     math "$2" % 65536
-    dd if="$1" bs=65536 skip="$skip" 2>/dev/null | tail -c +"$((r + 1))" | head -c "$3"
+    lead=$r left=$3
+    if [ "$lead" != 0 ]; then
+        n=$((65536 - lead))
+        if more "$n" "$left"; then n=$left; fi
+        dd if="$1" bs=65536 skip="$skip" count=1 2>/dev/null | tail -c +"$((lead + 1))" | head -c "$n" || return
+        math "$left" - "$n"
+        left=$r
+        math "$skip" + 1
+        skip=$r
+    fi
+    math "$left" / 65536
+    n=$r
+    [ "$n" = 0 ] || dd if="$1" bs=65536 skip="$skip" count="$n" 2>/dev/null || return
+    math "$left" % 65536
+    left=$r
+    math "$skip" + "$n"
+    [ "$left" = 0 ] || dd if="$1" bs=65536 skip="$r" count=1 2>/dev/null | head -c "$left"
+}
+
+dd_counts() {
+    if [ -z "${dd_counts:-}" ]; then
+        dd_counts=0
+        if dd if=/dev/null iflag=skip_bytes,count_bytes skip=0 count=0 2>/dev/null; then dd_counts=1; fi
+    fi
+    [ "$dd_counts" = 1 ]
 }
 
 # wipe FOLDER: also when a program took away its own right to write there.

@@ -46,13 +46,15 @@ replace() {
     if start_of $$; then put "$f" "$$ $started $boot $here"; fi
 }
 
-# send: what the log has beyond offset.  If it is cut down meanwhile there is less than
-# was promised; the other end sees us go in mid-piece and learns why when it comes back.
+# send: what the log has beyond offset.  If it was cut down meanwhile there was less than promised:
+# whatever we said now would be taken for the rest, so the other end sees us go in mid-piece and
+# learns why when it comes back.
 send() {
     math "$size" - "$offset"
     say "d $r"
     bytes "$d/log" "$offset" "$r" || exit 1
     offset=$size
+    if size_of "$d/log" && more "$offset" "$size"; then exit 1; fi
 }
 
 # news: the status line, if it says something new.
