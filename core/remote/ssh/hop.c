@@ -18,6 +18,9 @@
 #define CC  "chacha20-poly1305@openssh.com"
 #define CTR "aes256-ctr,aes192-ctr,aes128-ctr"
 
+#define MUCH (4 << 10) /* since the last wait: it is no conversation any more */
+#define MORE (256 << 10)
+
 /* Instructions for AES: with them GCM is several times as fast as chacha20, without them slower. */
 static bool has_aes(void)
 {
@@ -74,10 +77,30 @@ static void keep_alive(struct gn_hop *h, const struct gn_ctx *ctx)
     (void)ssh_send_keepalive(h->session);
 }
 
+/*
+ * Where much comes there is more already, and asking for it costs more than taking it: libssh reads
+ * 4 KB at a time.  Did it get any?
+ */
+static bool take_more(struct gn_hop *h)
+{
+    uint64_t before = h->waited_bytes, begun = h->traffic.in_bytes, last;
+
+    if (h->event && begun - before >= MUCH) {
+        do {
+            last = h->traffic.in_bytes;
+        } while (gn_hop_work(h) && h->traffic.in_bytes != last &&
+                 h->traffic.in_bytes - begun < MORE);
+    }
+    h->waited_bytes = h->traffic.in_bytes;
+    return h->traffic.in_bytes != begun;
+}
+
 int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx, struct gn_err *err)
 {
     int64_t end = timeout_ms < 0 ? -1 : ctx->mono_ms(ctx) + timeout_ms;
 
+    if (take_more(h))
+        return GN_OK;
     for (;;) {
         int64_t slice = 1000, left = end < 0 ? slice : end - ctx->mono_ms(ctx);
         int fd = ssh_get_fd(h->session), rc;

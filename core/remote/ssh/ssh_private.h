@@ -31,11 +31,12 @@ struct gn_hop {
     ssh_event event;                   /* to let libssh work without a channel */
     struct ssh_counter_struct traffic; /* bytes on the wire */
     struct gn_proxy proxy;
-    struct gn_pump *pump; /* carries the next hop's bytes; then the session is the pump's */
-    int64_t rtt_us;       /* the shortest that a request and its answer took; 0: none yet */
-    uint64_t heard_bytes; /* traffic.in_bytes as last looked at */
-    int64_t heard_ms;     /* when that changed */
-    int64_t asked_ms;     /* when a sign of life was last asked for */
+    struct gn_pump *pump;  /* carries the next hop's bytes; then the session is the pump's */
+    int64_t rtt_us;        /* the shortest that a request and its answer took; 0: none yet */
+    uint64_t heard_bytes;  /* traffic.in_bytes as last looked at */
+    int64_t heard_ms;      /* when that changed */
+    int64_t asked_ms;      /* when a sign of life was last asked for */
+    uint64_t waited_bytes; /* traffic.in_bytes at the last wait */
 };
 
 /* Private keys that were opened, so that a passphrase is asked for once in all hops. */
