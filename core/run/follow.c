@@ -16,10 +16,12 @@
 
 #include "gnrrun/fs.h"
 #include "gnrrun/hash.h"
+#include "pipe.h"
 #include "run_private.h"
 
 #define CHUNK      65536
-#define SAVE_MS    500 /* how often the store hears what was shown */
+#define MUCH       (1 << 20) /* from so much on it is worth a thread */
+#define SAVE_MS    500       /* how often the store hears what was shown */
 #define SILENCE_MS GN_FAR_SILENCE_MS
 
 struct follower {
@@ -35,6 +37,7 @@ struct follower {
     struct gn_far_status last;
     bool forward;   /* wait for what is still to come */
     int64_t enough; /* otherwise: the size the log had when we came; -1: not told yet */
+    int64_t left;   /* of the piece that is being taken: still to be read */
     char client[17];
     char buf[CHUNK];
 };
@@ -128,30 +131,65 @@ static int keep(struct follower *f, const char *data, size_t len, struct gn_err 
     return GN_OK;
 }
 
-static int take_data(struct follower *f, const char *line, struct gn_err *err)
+/* At most cap bytes of the piece; at least one. */
+static int read_some(struct follower *f, void *to, size_t cap, size_t *n, struct gn_err *err)
 {
-    const struct gn_ctx *ctx = f->road->e->ctx;
-    char *end;
-    long long left = strtoll(line + 2, &end, 10);
     int rc;
 
-    if (left < 0 || end == line + 2 || *end)
+    if ((uint64_t)f->left < cap)
+        cap = (size_t)f->left;
+    rc = gn_far_read(f->far, to, cap, n, f->road->e->ctx, err);
+    if (!rc && *n == 0)
+        rc = gn_err_set(err, GN_E_NET, "the line broke in the middle of the log");
+    if (!rc)
+        f->left -= (int64_t)*n;
+    return rc;
+}
+
+static int take_some(void *arg, const void *data, size_t len, struct gn_err *err)
+{
+    struct follower *f = arg;
+    int rc = keep(f, data, len, err);
+
+    return rc ? rc : save_shown(f, false, err);
+}
+
+static int read_all(void *arg, struct gn_pipe *p, struct gn_err *err)
+{
+    struct follower *f = arg;
+    int rc = GN_OK;
+
+    while (f->left && !rc) {
+        size_t room, n = 0;
+        void *to = gn_pipe_room(p, &room);
+
+        if (!to)
+            return gn_err_set(err, GN_E_CANCEL, "nobody takes the log");
+        rc = read_some(f, to, room, &n, err);
+        gn_pipe_filled(p, n);
+    }
+    return rc;
+}
+
+/* Of a long piece a thread takes in what comes, which is deciphering, while it is stored here. */
+static int take_data(struct follower *f, const char *line, struct gn_err *err)
+{
+    char *end;
+    int rc = GN_OK;
+
+    f->left = strtoll(line + 2, &end, 10);
+    if (f->left < 0 || end == line + 2 || *end)
         return gn_err_set(err, GN_E_PROTO, "the far side sent a length that is none");
-    while (left) {
+    if (f->left >= MUCH)
+        return gn_pipe_run(read_all, take_some, f, err);
+    while (f->left && !rc) {
         size_t n = 0;
 
-        rc = gn_far_read(f->far, f->buf, left < CHUNK ? (size_t)left : CHUNK, &n, ctx, err);
-        if (!rc && n == 0)
-            rc = gn_err_set(err, GN_E_NET, "the line broke in the middle of the log");
+        rc = read_some(f, f->buf, sizeof f->buf, &n, err);
         if (!rc)
-            rc = keep(f, f->buf, n, err);
-        if (!rc)
-            rc = save_shown(f, false, err);
-        if (rc)
-            return rc;
-        left -= (long long)n;
+            rc = take_some(f, f->buf, n, err);
     }
-    return GN_OK;
+    return rc;
 }
 
 /* Results that are there already, while it runs; a failure of that is not the log's. */

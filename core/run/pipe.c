@@ -24,34 +24,47 @@ struct gn_pipe {
     struct gn_err err;
 };
 
+void *gn_pipe_room(struct gn_pipe *p, size_t *room)
+{
+    size_t at, n;
+    bool stop;
+
+    pthread_mutex_lock(&p->lock);
+    while (p->in - p->out == ROOM && !p->stop)
+        pthread_cond_wait(&p->moved, &p->lock);
+    stop = p->stop;
+    at = (size_t)(p->in % ROOM);
+    n = ROOM - (size_t)(p->in - p->out);
+    pthread_mutex_unlock(&p->lock);
+    *room = n < ROOM - at ? n : ROOM - at;
+    return stop ? NULL : p->ring + at; /* nobody reads there before p->in says so */
+}
+
+void gn_pipe_filled(struct gn_pipe *p, size_t n)
+{
+    pthread_mutex_lock(&p->lock);
+    p->in += n;
+    pthread_cond_signal(&p->moved);
+    pthread_mutex_unlock(&p->lock);
+}
+
 int gn_pipe_put(struct gn_pipe *p, const void *data, size_t len, struct gn_err *err)
 {
     const uint8_t *from = data;
-    bool stop = false;
 
-    while (len && !stop) {
-        size_t at, n;
+    while (len) {
+        size_t n;
+        void *to = gn_pipe_room(p, &n);
 
-        pthread_mutex_lock(&p->lock);
-        while (p->in - p->out == ROOM && !p->stop)
-            pthread_cond_wait(&p->moved, &p->lock);
-        stop = p->stop;
-        at = (size_t)(p->in % ROOM);
-        n = ROOM - (size_t)(p->in - p->out);
-        pthread_mutex_unlock(&p->lock);
-        n = n < ROOM - at ? n : ROOM - at;
+        if (!to)
+            return gn_err_set(err, GN_E_CANCEL, "nobody takes what is packed");
         n = n < len ? n : len;
-        if (stop)
-            break;
-        memcpy(p->ring + at, from, n); /* nobody reads there before p->in says so */
+        memcpy(to, from, n);
+        gn_pipe_filled(p, n);
         from += n;
         len -= n;
-        pthread_mutex_lock(&p->lock);
-        p->in += n;
-        pthread_cond_signal(&p->moved);
-        pthread_mutex_unlock(&p->lock);
     }
-    return stop ? gn_err_set(err, GN_E_CANCEL, "nobody takes what is packed") : GN_OK;
+    return GN_OK;
 }
 
 static void *make_main(void *arg)

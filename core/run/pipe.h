@@ -24,4 +24,13 @@ GN_MUST int gn_pipe_run(int (*make)(void *arg, struct gn_pipe *p, struct gn_err 
 /* For make: waits for room; GN_E_CANCEL when nobody takes any more. */
 GN_MUST int gn_pipe_put(struct gn_pipe *p, const void *data, size_t len, struct gn_err *err);
 
+/*
+ * For make, without a copy: where *room bytes, one at least, may be put; NULL when nobody takes
+ * any more.
+ */
+void *gn_pipe_room(struct gn_pipe *p, size_t *room);
+
+/* The first n of them are there. */
+void gn_pipe_filled(struct gn_pipe *p, size_t n);
+
 #endif
