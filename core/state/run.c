@@ -81,12 +81,24 @@ void gn_run_clear(struct gn_run *r)
 static bool find_name(const char *const *names, size_t n, const char *name, size_t *out)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(names[i], name) == 0) {
+        if (names[i][0] == name[0] && strcmp(names[i], name) == 0) {
             *out = i;
             return true;
         }
     }
     return false;
+}
+
+bool gn_run_read_states(const char *state, const char *fetched, struct gn_run *r)
+{
+    size_t i, k;
+
+    if (!find_name(state_names, COUNT(state_names), state, &i) ||
+        !find_name(fetched_names, COUNT(fetched_names), fetched, &k))
+        return false;
+    r->state = (enum gn_state)i;
+    r->fetched = (enum gn_fetched)k;
+    return true;
 }
 
 static bool get_field(struct gn_stmt *st, int col, const struct field *f, struct gn_run *r)

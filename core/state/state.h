@@ -41,6 +41,9 @@ GN_MUST int gn_store_durable(struct gn_store *s, bool durable, struct gn_err *er
 /* The row that st stands on, as a copy; an unknown state is an error. */
 GN_MUST int gn_run_from_row(struct gn_stmt *st, struct gn_run *out, struct gn_err *err);
 
+/* Two words of a row; false when one is unknown. */
+bool gn_run_read_states(const char *state, const char *fetched, struct gn_run *r);
+
 /* Values of all that an update may change, from parameter 1 on; the number of the next one. */
 int gn_run_bind(struct gn_stmt *st, const struct gn_run *r);
 

@@ -101,6 +101,15 @@ typedef int (*gn_run_fn)(const struct gn_run *r, void *arg, struct gn_err *err);
 GN_MUST int gn_store_each(struct gn_store *s, const char *root, size_t limit, gn_run_fn fn,
                           void *arg, struct gn_err *err);
 
+/*
+ * Newest first, all that are not over and the newest `ended` that are (-1: all): many of them, soon.
+ * Of r only id, name, target, command, state, code, sig, reason, the times, fetched and
+ * removed_there are there, until fn returns; fn must not write to the store.
+ */
+GN_MUST int gn_store_list(struct gn_store *s, int64_t ended, gn_run_fn fn, void *arg,
+                          struct gn_err *err);
+GN_MUST int gn_store_count(struct gn_store *s, int64_t *n, struct gn_err *err);
+
 GN_MUST int gn_store_forget(struct gn_store *s, int64_t id, struct gn_err *err);
 
 /* --- results that were brought here ---------------------------------------------------------- */

@@ -238,6 +238,54 @@ static int see(const struct gn_run *r, void *arg, struct gn_err *err)
     return gn_store_update(seen->store, r, false, err);
 }
 
+struct listed {
+    size_t n, over;
+    int64_t last;
+};
+
+static int list_one(const struct gn_run *r, void *arg, struct gn_err *err)
+{
+    struct listed *l = arg;
+
+    (void)err;
+    if (l->n)
+        assert_true(r->id < l->last);
+    l->last = r->id;
+    l->n++;
+    l->over += gn_state_over(r->state);
+    assert_string_equal(r->target, "ravan");
+    assert_int_equal(strncmp(r->name, "proj-", 5), 0);
+    return GN_OK;
+}
+
+static void a_list_has_what_goes_on_and_the_newest_that_ended(void **state)
+{
+    struct kit *k = *state;
+    struct gn_store *s = open_store(k);
+    struct listed l = {0};
+    int64_t n = 0;
+
+    ok(k, gn_store_begin(s, &k->err));
+    for (int i = 0; i < 60; i++) {
+        struct gn_run r = kit_run("proj", "/proj");
+
+        ok(k, gn_store_create(s, &r, &k->err));
+        r.state = i % 3 ? GN_SUCCEEDED : GN_RUNNING;
+        ok(k, gn_store_update(s, &r, false, &k->err));
+        gn_run_clear(&r);
+    }
+    ok(k, gn_store_end(s, &k->err));
+    ok(k, gn_store_list(s, -1, list_one, &l, &k->err));
+    assert_int_equal(l.n, 60);
+    l = (struct listed){0};
+    ok(k, gn_store_list(s, 10, list_one, &l, &k->err));
+    assert_int_equal(l.n, 30);
+    assert_int_equal(l.over, 10);
+    ok(k, gn_store_count(s, &n, &k->err));
+    assert_int_equal(n, 60);
+    gn_store_close(s);
+}
+
 static void each_gives_the_newest_first_and_stops_when_told(void **state)
 {
     struct kit *k = *state;
@@ -514,6 +562,7 @@ int main(void)
         T(advance_never_wakes_an_ended_run),
         T(an_update_does_not_unshow_and_knows_a_forgotten_run),
         T(a_run_is_found_by_name_number_note_or_as_the_newest),
+        T(a_list_has_what_goes_on_and_the_newest_that_ended),
         T(each_gives_the_newest_first_and_stops_when_told),
         T(the_last_fetch_of_a_file_is_known_also_after_its_run_is_forgotten),
         T(a_batch_is_whole_or_absent),
