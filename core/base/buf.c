@@ -180,14 +180,27 @@ static size_t printable(const unsigned char *s, size_t len)
     return n;
 }
 
+/* How many characters of plain ASCII s begins with. */
+static size_t plain(const unsigned char *s, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && s[n] >= 0x20 && s[n] < 0x7f)
+        n++;
+    return n;
+}
+
 void gn_buf_addsafe(struct gn_buf *b, const char *s, size_t len, size_t max)
 {
     const unsigned char *u = (const unsigned char *)s;
     size_t start = b->len;
 
     for (size_t i = 0; i < len;) {
-        size_t n = printable(u + i, len - i);
+        size_t left = b->len - start < max ? max - (b->len - start) : 0;
+        size_t n = plain(u + i, len - i < left ? len - i : left);
 
+        if (!n)
+            n = printable(u + i, len - i);
         if (b->len - start + (n ? n : 4) > max) {
             gn_buf_adds(b, "...");
             return;

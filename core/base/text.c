@@ -26,18 +26,44 @@ char *gn_fmt_bytes(uint64_t bytes, char out[32])
     return out;
 }
 
+/* "3 h": a list has thousands of these, and printf takes its time. */
+static char *add_unit(char *to, int64_t n, char unit)
+{
+    char digits[20];
+    size_t i = sizeof digits;
+
+    do {
+        digits[--i] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    memcpy(to, digits + i, sizeof digits - i);
+    to += sizeof digits - i;
+    *to++ = ' ';
+    *to++ = unit;
+    *to = '\0';
+    return to;
+}
+
 char *gn_fmt_seconds(int64_t s, char out[32])
 {
+    char *end = out;
+
     if (s < 0)
         s = 0;
-    if (s < 60)
-        snprintf(out, 32, "%d s", (int)s);
-    else if (s < 3600)
-        snprintf(out, 32, "%d m %d s", (int)(s / 60), (int)(s % 60));
-    else if (s < 86400)
-        snprintf(out, 32, "%d h %d m", (int)(s / 3600), (int)(s / 60 % 60));
+    if (s >= 86400)
+        end = add_unit(end, s / 86400, 'd');
+    else if (s >= 3600)
+        end = add_unit(end, s / 3600, 'h');
+    else if (s >= 60)
+        end = add_unit(end, s / 60, 'm');
+    if (end > out)
+        *end++ = ' ';
+    if (s >= 86400)
+        add_unit(end, s / 3600 % 24, 'h');
+    else if (s >= 3600)
+        add_unit(end, s / 60 % 60, 'm');
     else
-        snprintf(out, 32, "%" PRId64 " d %d h", s / 86400, (int)(s / 3600 % 24));
+        add_unit(end, s % 60, 's');
     return out;
 }
 
