@@ -1,4 +1,4 @@
-#include <stdlib.h>
+#include <inttypes.h>
 
 #include "cli/cmd.h"
 #include "cli/engine.h"
@@ -12,34 +12,40 @@ struct listing {
     struct gn_cli *c;
     struct gn_table table;
     int64_t now_s;
-    size_t ended, hidden;
-    bool all;
+    size_t shown;
 };
 
 static int add_run(const struct gn_run *r, void *arg, struct gn_err *err)
 {
     struct listing *l = arg;
-    char age[32] = "-", took[32] = "-";
+    char age[32] = "-", took[32] = "-", state[96];
     int64_t took_s = gn_run_took_s(r, l->now_s);
-    char *state;
 
     (void)err;
-    if (gn_state_over(r->state) && ++l->ended > NEWEST && !l->all) {
-        l->hidden++;
-        return GN_OK;
-    }
-    if (l->c->json) {
-        gn_ui_json(l->c->ui, gn_run_json(l->c->ctx, r, false));
-        return GN_OK;
-    }
+    l->shown++;
     if (l->now_s >= r->created_s)
         gn_fmt_seconds(l->now_s - r->created_s, age);
     if (took_s >= 0)
         gn_fmt_seconds(took_s, took);
-    state = gn_run_state_text(r);
-    gn_table_row(&l->table, (const char *const[]){r->name, state, r->target, age, took,
-                                                  gn_run_results_text(r), r->command});
-    free(state);
+    gn_table_row(&l->table, (const char *const[]){r->name, gn_run_state_text(r, state), r->target,
+                                                  age, took, gn_run_results_text(r), r->command});
+    return GN_OK;
+}
+
+/* For programs: all that is known of each. */
+struct objects {
+    struct gn_cli *c;
+    size_t ended;
+    bool all;
+};
+
+static int add_object(const struct gn_run *r, void *arg, struct gn_err *err)
+{
+    struct objects *o = arg;
+
+    (void)err;
+    if (!gn_state_over(r->state) || ++o->ended <= NEWEST || o->all)
+        gn_ui_json(o->c->ui, gn_run_json(o->c->ctx, r, false));
     return GN_OK;
 }
 
@@ -50,22 +56,29 @@ int cmd_ps(struct gn_cli *c, struct gn_err *err)
         .c = c,
         .table = {.head = head, .n = sizeof head / sizeof *head, .right = 1u << 3 | 1u << 4},
         .now_s = c->ctx->wall_s(c->ctx),
-        .all = gn_args_has(&c->args, "all"),
     };
+    struct objects o = {.c = c, .all = gn_args_has(&c->args, "all")};
+    int64_t n = 0;
     int rc = gn_store_open(c->ctx, &s, err);
 
     if (!rc && gn_args_has(&c->args, "refresh"))
         rc = cmd_refresh(c, s, err);
-    if (!rc)
-        rc = gn_store_each(s, NULL, 0, add_run, &l, err);
+    if (!rc && c->json)
+        rc = gn_store_each(s, NULL, 0, add_object, &o, err);
     if (rc || c->json)
         goto out;
-    if (l.table.cells.n)
+    rc = gn_store_list(s, o.all ? -1 : NEWEST, add_run, &l, err);
+    if (!rc)
+        rc = gn_store_count(s, &n, err);
+    if (rc)
+        goto out;
+    if (l.shown)
         gn_table_print(c->ui, &l.table);
     else
         gn_ui_say(c->ui, "no runs yet; 'gnrrun PROGRAM --target NAME' starts one");
-    if (l.hidden)
-        gn_ui_say(c->ui, "%zu older runs are not shown; see 'gnrrun ps --all'", l.hidden);
+    if (n > (int64_t)l.shown)
+        gn_ui_say(c->ui, "%" PRId64 " older runs are not shown; see 'gnrrun ps --all'",
+                  n - (int64_t)l.shown);
 out:
     gn_table_clear(&l.table);
     gn_store_close(s);

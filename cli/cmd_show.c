@@ -39,7 +39,8 @@ static void fact_size(struct gn_cli *c, const char *key, int64_t files, int64_t 
 static void show_state(struct gn_cli *c, const struct gn_run *r)
 {
     int64_t took_s = gn_run_took_s(r, c->ctx->wall_s(c->ctx));
-    char *state = gn_run_state_text(r);
+    char room[96];
+    const char *state = gn_run_state_text(r, room);
     char took[32];
 
     fact(c, "state", state);
@@ -50,7 +51,6 @@ static void show_state(struct gn_cli *c, const struct gn_run *r)
     fact_time(c, "ended", r->ended_s);
     if (took_s >= 0)
         fact(c, "took", gn_fmt_seconds(took_s, took));
-    free(state);
 }
 
 static void show_run(struct gn_cli *c, const struct gn_run *r)

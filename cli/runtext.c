@@ -1,20 +1,23 @@
 #include "cli/runtext.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-char *gn_run_state_text(const struct gn_run *r)
+const char *gn_run_state_text(const struct gn_run *r, char out[96])
 {
     const char *name = gn_state_name(r->state);
 
     if (gn_state_over(r->state) && r->sig && r->sig[0])
-        return gn_printf("%s (%s)", name, r->sig);
-    if (r->state == GN_FAILED && r->reason && r->reason[0] && strcmp(r->reason, "exit") != 0)
-        return gn_printf("%s (%s)", name, r->reason);
-    if (r->state == GN_FAILED)
-        return gn_printf("%s (%d)", name, r->code);
-    return gn_strdup(name);
+        snprintf(out, 96, "%s (%s)", name, r->sig);
+    else if (r->state == GN_FAILED && r->reason && r->reason[0] && strcmp(r->reason, "exit") != 0)
+        snprintf(out, 96, "%s (%s)", name, r->reason);
+    else if (r->state == GN_FAILED)
+        snprintf(out, 96, "%s (%d)", name, r->code);
+    else
+        return name;
+    return out;
 }
 
 const char *gn_run_results_text(const struct gn_run *r)

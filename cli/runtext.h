@@ -8,7 +8,7 @@
 #include "gnrrun/store.h"
 
 /* "running", "failed (3)", "stopped (TERM)" */
-char *gn_run_state_text(const struct gn_run *r);
+const char *gn_run_state_text(const struct gn_run *r, char out[96]);
 /* What became of the results: "here", "some are here", "over there", "-" */
 const char *gn_run_results_text(const struct gn_run *r);
 /* Seconds since it started, or that it took; -1: unknown. */

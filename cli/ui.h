@@ -63,8 +63,14 @@ int gn_ui_columns(const struct gn_ui *ui);
 struct gn_table {
     const char *const *head; /* n names */
     size_t n;
-    unsigned right; /* bit i: column i is right-aligned */
-    struct gn_strs cells;
+    unsigned right;     /* bit i: column i is right-aligned */
+    struct gn_buf text; /* of all cells */
+    struct gn_cell {
+        uint32_t at, len; /* in text, which has a ceiling */
+        uint32_t width;   /* on a terminal */
+    } * cell;
+    size_t cells, cap;
+    size_t width[GN_TABLE_COLUMNS];
 };
 
 /* One row: n strings, NULL: "-". */

@@ -29,9 +29,12 @@ static size_t character(const unsigned char *s, size_t *cols)
 
 size_t gn_width(const char *s)
 {
-    size_t all = 0, cols = 0;
+    const unsigned char *start = (const unsigned char *)s, *p = start;
+    size_t all, cols = 0;
 
-    for (const unsigned char *p = (const unsigned char *)s; *p; all += cols)
+    while (*p && *p < 0x80) /* nearly always that is all */
+        p++;
+    for (all = (size_t)(p - start); *p; all += cols)
         p += character(p, &cols);
     return all;
 }
