@@ -45,8 +45,12 @@ int main(int argc, char **argv)
 
     if (!rc)
         rc = gn_store_open(&world.ctx, &s, &err);
+    if (!rc)
+        rc = gn_store_begin(s, &err);
     for (int i = 1; !rc && i <= n; i++)
         rc = add(s, argv[2], i, &err);
+    if (!rc)
+        rc = gn_store_end(s, &err);
     if (rc)
         fprintf(stderr, "fill: %s\n", err.msg);
     gn_store_close(s);
