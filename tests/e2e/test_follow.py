@@ -66,6 +66,17 @@ class Cuts(Case):
         self.assertEqual(w.text("starts"), "x")
         print("cuts: %d, connections: %d" % (cuts, relay.count), flush=True)
 
+    def test_cuts_within_a_long_piece(self):
+        w, rng = self.w, random.Random(3)
+        w.write("p.py", "import os\nfor i in range(20): os.write(1, os.urandom(1 << 20))\n")
+        self.good(w.gn("p.py", "-t", "ravan", "--no-fetch"))
+        copy = os.path.join(w.home, ".local/state/gnrrun/runs/proj-1/log")
+        for _ in range(5):
+            os.unlink(copy)
+            w.relay.cut_after = w.relay.carried + rng.randrange(1000000, 20000000)
+            out = self.good(w.gn("logs", "-f")).out
+            self.assertTrue(out == w.far_log() == w.local_log("proj-1"), "%d bytes" % len(out))
+
     def test_a_host_that_stays_away_is_left_in_peace(self):
         w, relay = self.w, self.w.relay
         w.write("p.py", "import os, time\nprint('up', flush=True)\nwhile not os.path.exists('%s/go'): time.sleep(0.05)\nprint('end')" % w.dir)
