@@ -444,7 +444,8 @@ end_all() {
     until_=$(now)
     while members "$1" "$2" && [ -n "$all" ]; do
         again
-        [ $(($(now) - until_)) -lt "$grace" ] || break
+        # whole seconds: the first of them may have been nearly over
+        if [ "$grace" -le 0 ] || [ $(($(now) - until_)) -gt "$grace" ]; then break; fi
         nap
     done
     n=0
