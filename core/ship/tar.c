@@ -21,7 +21,7 @@
 #define UNSHRUNK   2                   /* and after such as did not shrink */
 
 /* From nothing, for a line that is faster than any work, and for what does not shrink, to hard. */
-static const int levels[] = {-100000, 1, 2, 3, 5, 7, 9, 12};
+static const int levels[] = {-100000, 1, 3, 6, 9, 12};
 #define LEVELS      (sizeof levels / sizeof levels[0])
 #define LEVEL_USUAL 1 /* of levels[] */
 
