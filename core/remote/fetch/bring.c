@@ -71,7 +71,7 @@ static size_t request(const struct batch *b, char verb, pick_fn pick, size_t *ne
 }
 
 /* "h HEX", "h CRC:LEN" or "h -". */
-static int read_sum(struct gn_cand *c, const char *line, struct gn_err *err)
+int gn_fetch_read_sum(struct gn_cand *c, const char *line, struct gn_err *err)
 {
     char *end;
     unsigned long crc;
@@ -116,7 +116,7 @@ static int read_sums(struct batch *b, size_t *next, size_t upto, struct gn_err *
             continue;
         rc = gn_far_line(b->far, GN_FAR_SILENCE_MS, &line, b->f->ctx, err);
         if (!rc)
-            rc = read_sum(c, line, err);
+            rc = gn_fetch_read_sum(c, line, err);
         if (rc)
             return rc;
     }
@@ -255,7 +255,8 @@ static int on_data(void *arg, uint64_t offset, const void *data, size_t len, str
     if (gn_fs_write_all(b->part.fd, data, len) < 0)
         return gn_fetch_err_sys(err, errno, "write", b->cur->path);
     gn_hash_add(b->hash, data, len);
-    gn_cksum_add(&b->cksum, data, len);
+    if (b->cur->known == GN_FAR_CKSUM)
+        gn_cksum_add(&b->cksum, data, len);
     b->got += len;
     gn_fetch_progress(b->f, len);
     return GN_OK;
@@ -376,6 +377,39 @@ static void missing(struct gn_fetch *f, size_t from, size_t to)
     }
 }
 
+/*
+ * A large file that stands nowhere here has to come whatever its checksum is, which then is made
+ * over there while it comes: reading all of it before would cost as much time as sending it.
+ */
+static int take_large(struct gn_fetch *f, size_t from, size_t to, struct gn_err *err)
+{
+    for (size_t i = from; i < to; i++) {
+        struct gn_cand *c = &f->cand[i];
+        bool vacant = false;
+        int rc;
+
+        if (c->state != GN_CAND_NEW || c->type != 'f' || c->size < GN_LARGE_FILE || c->shipped)
+            continue;
+        rc = gn_place_vacant(f, c, &vacant, err);
+        if (rc)
+            rc = gn_fetch_forgive(f, c, rc, err);
+        if (rc)
+            return rc;
+        if (vacant)
+            c->state = GN_CAND_ALONE;
+    }
+    return GN_OK;
+}
+
+static size_t count(const struct gn_fetch *f, size_t from, size_t to)
+{
+    size_t n = 0;
+
+    for (size_t i = from; i < to; i++)
+        n += f->cand[i].state == GN_CAND_NEW && f->cand[i].type != 'd';
+    return n;
+}
+
 int gn_bring_batch(struct gn_fetch *f, size_t from, size_t to, struct gn_err *err)
 {
     const struct gn_far_arg args[] = {{"root", f->opts->run->workdir},
@@ -383,8 +417,11 @@ int gn_bring_batch(struct gn_fetch *f, size_t from, size_t to, struct gn_err *er
                                       {"zstd", "1"},
                                       {NULL, NULL}};
     struct batch b = {.f = f, .from = from, .to = to, .part = GN_PART_INIT};
-    int rc = gn_far_open(f->t, "get", args, &b.far, f->ctx, err);
+    int rc = take_large(f, from, to, err);
 
+    if (rc || !count(f, from, to))
+        return rc;
+    rc = gn_far_open(f->t, "get", args, &b.far, f->ctx, err);
     if (rc)
         return rc;
     rc = ask_sums(&b, err);

@@ -2,16 +2,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gnrrun/far.h"
 #include "gnrrun/fs.h"
 #include "listing.h"
 #include "room.h"
+#include "sink.h"
 
-#define CHUNK                                                                                      \
-    ((size_t)64 << 10) /* as much as this of zeros, where it begins at a multiple, is a hole */
+#define CHUNK ((size_t)64 << 10)
 
 struct large {
     struct gn_fetch *f;
@@ -19,9 +18,10 @@ struct large {
     struct gn_part part;
     struct gn_hash *hash;
     struct gn_cksum cksum;
-    uint64_t got; /* bytes of it that are here */
-    char *buf;    /* CHUNK: what came since the last multiple of it, */
-    size_t fill;  /* so much, and is not written yet */
+    bool need_cksum; /* the far side has, or may have, nothing better */
+    uint64_t got;    /* bytes of it that are here */
+    char *buf;       /* CHUNK */
+    struct gn_sink *sink;
 };
 
 /* Sum up what is there already, and stand at its end. */
@@ -32,7 +32,6 @@ static int take_up(struct large *l, struct gn_err *err)
     gn_hash_reset(l->hash);
     l->cksum = (struct gn_cksum){0};
     l->got = 0;
-    l->fill = 0;
     if (have > l->c->size)
         return gn_part_restart(&l->part, err);
     while (l->got < have) {
@@ -48,68 +47,43 @@ static int take_up(struct large *l, struct gn_err *err)
         if (gn_interrupted(l->f->ctx))
             return gn_err_set(err, GN_E_CANCEL, "interrupted");
         gn_hash_add(l->hash, l->buf, (size_t)n);
-        gn_cksum_add(&l->cksum, l->buf, (size_t)n);
+        if (l->need_cksum)
+            gn_cksum_add(&l->cksum, l->buf, (size_t)n);
         l->got += (uint64_t)n;
     }
     return GN_OK;
 }
 
-static bool all_zero(const char *s, size_t n)
-{
-    return s[0] == 0 && memcmp(s, s + 1, n - 1) == 0;
-}
-
-/* Write what is there, or leave a hole; the file's end is what stands after the last write, so
- * what a try leaves behind is always a beginning. */
-static int flush(struct large *l, struct gn_err *err)
-{
-    size_t n = l->fill;
-    bool ok;
-
-    l->fill = 0;
-    if (n == CHUNK && all_zero(l->buf, n))
-        ok = lseek(l->part.fd, (off_t)n, SEEK_CUR) >= 0;
-    else
-        ok = !n || gn_fs_write_all(l->part.fd, l->buf, n) >= 0;
-    return ok ? GN_OK : gn_fetch_err_sys(err, errno, "write", l->c->path);
-}
-
-/* No more comes in this try: what did is written, and a hole at the end is part of the file. */
+/* No more comes in this try: what did is in the file, and summed up. */
 static int settle(struct large *l, struct gn_err *err)
 {
-    int rc = flush(l, err);
-    off_t end = lseek(l->part.fd, 0, SEEK_CUR);
-    struct stat st;
+    int sys_errno;
 
-    if (!rc && (end < 0 || fstat(l->part.fd, &st) < 0 ||
-                (st.st_size < end && ftruncate(l->part.fd, end) < 0)))
-        rc = gn_fetch_err_sys(err, errno, "write", l->c->path);
-    return rc;
+    gn_sink_end(l->sink, &sys_errno);
+    l->sink = NULL;
+    return sys_errno ? gn_fetch_err_sys(err, sys_errno, "write", l->c->path) : GN_OK;
 }
 
-/* "d LEN" came: exactly so many bytes. */
+/* "d LEN" came: exactly so many bytes.  That they cannot be written is told by settle(). */
 static int take_bytes(struct large *l, struct gn_far *far, uint64_t len, struct gn_err *err)
 {
     while (len) {
-        size_t n, room = CHUNK - (size_t)(l->got % CHUNK), want = len < room ? (size_t)len : room;
+        size_t n, cap;
+        uint8_t *room = gn_sink_room(l->sink, &cap);
         int rc;
 
+        if (!room)
+            return gn_err_set(err, GN_E_FAIL, "cannot write");
         if (gn_interrupted(l->f->ctx)) /* a quick far side never lets us wait */
             return gn_err_set(err, GN_E_CANCEL, "interrupted");
-        rc = gn_far_read(far, l->buf + l->fill, want, &n, l->f->ctx, err);
+        rc = gn_far_read(far, room, len < cap ? (size_t)len : cap, &n, l->f->ctx, err);
         if (rc)
             return rc;
         if (n == 0)
             return gn_err_set(err, GN_E_NET, "the connection ended in the middle of a file");
-        gn_hash_add(l->hash, l->buf + l->fill, n);
-        gn_cksum_add(&l->cksum, l->buf + l->fill, n);
-        l->fill += n;
+        gn_sink_put(l->sink, n);
         l->got += n;
         len -= n;
-        if (l->got % CHUNK == 0)
-            rc = flush(l, err);
-        if (rc)
-            return rc;
         gn_fetch_progress(l->f, n);
     }
     return GN_OK;
@@ -146,6 +120,12 @@ static int read_cat(struct large *l, struct gn_far *far, bool *whole, struct gn_
             return gn_err_set(err, GN_E_NET, "the connection ended in the middle of a file");
         if (strcmp(line, "end") == 0)
             break;
+        if (l->c->known == GN_FAR_UNKNOWN && strncmp(line, "h ", 2) == 0) {
+            rc = gn_fetch_read_sum(l->c, line, err);
+            if (rc)
+                return rc;
+            continue;
+        }
         len = -1;
         if (strncmp(line, "d ", 2) == 0 && line[2] >= '0' && line[2] <= '9' && strlen(line) < 20)
             len = strtoll(line + 2, NULL, 10);
@@ -170,16 +150,21 @@ static int ask(struct large *l, bool *whole, struct gn_err *err)
                                       {"path", path},
                                       {"offset", offset},
                                       {"length", length},
+                                      {"sum", l->c->known == GN_FAR_UNKNOWN ? "1" : "0"},
                                       {NULL, NULL}};
     struct gn_far *far = NULL;
     struct gn_err later = GN_ERR_INIT;
-    int rc = gn_far_open(f->t, "cat", args, &far, f->ctx, err);
+    int rc;
 
+    l->sink = gn_sink_new(l->part.fd, l->got, l->hash, l->need_cksum ? &l->cksum : NULL);
+    rc = gn_far_open(f->t, "cat", args, &far, f->ctx, err);
     if (!rc)
         rc = read_cat(l, far, whole, err);
     gn_far_close(far);
-    if (settle(l, rc ? &later : err) && !rc)
-        rc = err->code;
+    if (settle(l, &later)) {
+        *err = later; /* then the rest follows from it */
+        rc = later.code;
+    }
     free(path);
     free(offset);
     free(length);
@@ -227,6 +212,7 @@ int gn_bring_large(struct gn_fetch *f, struct gn_cand *c, struct gn_err *err)
 
     if (rc)
         return gn_fetch_forgive(f, c, rc, err);
+    l.need_cksum = f->far_cksum || c->known == GN_FAR_CKSUM;
     l.hash = gn_hash_new();
     l.buf = gn_calloc(1, CHUNK);
     rc = bring(&l, &good, err);

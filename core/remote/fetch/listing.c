@@ -62,7 +62,10 @@ int gn_listing_head(const char *line, struct gn_listing_head *out, struct gn_err
     h.fine = strcmp(word, "ns") == 0;
     if (!h.fine && strcmp(word, "s") != 0)
         goto bad;
-    if (gn_far_field(line, "hash", word, sizeof word) && strcmp(word, "none") == 0) {
+    if (!gn_far_field(line, "hash", word, sizeof word))
+        word[0] = 0;
+    h.cksum = !word[0] || strcmp(word, "cksum") == 0;
+    if (strcmp(word, "none") == 0) {
         gn_err_set(err, GN_E_FAIL,
                    "the far side has nothing to verify results with, not even cksum");
         return gn_err_hint(err, "install cksum or sha256sum over there, or copy by: gnrrun ssh");

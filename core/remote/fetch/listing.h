@@ -23,6 +23,7 @@ struct gn_listing_head {
     int64_t marker_ns; /* ctime of the marker: what is older came with the run */
     int64_t setup_ns;  /* end of the setup, 0: none was, INT64_MAX: it has not come to its end */
     bool fine;         /* times have parts of a second */
+    bool cksum;        /* there is nothing better */
 };
 GN_MUST int gn_listing_head(const char *line, struct gn_listing_head *out, struct gn_err *err);
 

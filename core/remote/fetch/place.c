@@ -221,6 +221,20 @@ int gn_place_choose(struct gn_fetch *f, struct gn_cand *c, struct gn_err *err)
     return rc;
 }
 
+int gn_place_vacant(struct gn_fetch *f, struct gn_cand *c, bool *vacant, struct gn_err *err)
+{
+    struct gn_spot spot;
+    int rc = gn_confine_look(f->here, c->path, &spot, err);
+
+    *vacant = !rc && spot.kind == GN_SPOT_NOTHING;
+    if (*vacant) {
+        gn_place_free(c->place);
+        c->place = gn_new(struct gn_place);
+        c->place->path = gn_strdup(c->path);
+    }
+    return rc;
+}
+
 int gn_place_known(struct gn_fetch *f, const struct gn_cand *c, bool *known, struct gn_err *err)
 {
     *known = false;
@@ -306,13 +320,13 @@ int gn_place_open(struct gn_fetch *f, struct gn_cand *c, bool resume, struct gn_
                   struct gn_err *err)
 {
     char *key = gn_printf("%s/%s", f->opts->run->token, c->path);
-    char *what = NULL, hex[GN_HASH_HEX];
+    char *what = NULL;
     int rc;
 
-    gn_hex(c->sums.sha, GN_HASH_LEN, hex);
+    /* Not by its checksum, which may not be known yet; one that is wrong is found at the end. */
     if (resume)
-        what = gn_printf("%s %u %llu %lld", hex, (unsigned)c->sums.crc, (unsigned long long)c->size,
-                         (long long)c->mtime_ns);
+        what = gn_printf("%llu %lld %lld", (unsigned long long)c->size, (long long)c->mtime_ns,
+                         (long long)c->ctime_ns);
     rc = gn_part_open(f->here, c->place->path, key, what, c->mode, part, err);
     free(key);
     free(what);

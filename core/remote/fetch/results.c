@@ -196,6 +196,7 @@ int gn_results_list(struct gn_fetch *f, struct gn_err *err)
         rc = read_listing(&l, far, err);
     gn_far_close(far);
     f->fine = l.head.fine;
+    f->far_cksum = l.head.cksum;
     f->clock_s = l.head.clock_s;
     tidy(&l);
     gn_strs_clear(&l.venvs);

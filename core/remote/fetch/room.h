@@ -70,6 +70,7 @@ struct gn_fetch {
     unsigned warned, silent; /* about names that are refused; those that were not shown */
     bool again;              /* second and last pass */
     bool fine;               /* far times have parts of a second */
+    bool far_cksum;          /* the far side has nothing better than cksum */
     int64_t clock_s;         /* far clock as the listing began */
     char *first_changed;
 };
@@ -99,6 +100,10 @@ void gn_place_free(struct gn_place *p);
 /* c->place by the rules of fetch.h, for a file or symlink whose checksum is known. */
 GN_MUST int gn_place_choose(struct gn_fetch *f, struct gn_cand *c, struct gn_err *err);
 
+/* Does nothing stand at c's own path?  Then c->place is that. */
+GN_MUST int gn_place_vacant(struct gn_fetch *f, struct gn_cand *c, bool *vacant,
+                            struct gn_err *err);
+
 /* Is what the far side has of c here already by our own records, and untouched since? */
 GN_MUST int gn_place_known(struct gn_fetch *f, const struct gn_cand *c, bool *known,
                            struct gn_err *err);
@@ -125,6 +130,9 @@ GN_MUST int gn_fetch_flush(struct gn_fetch *f, bool now, struct gn_err *err);
 /* Errors and warnings that name a path of the far side: made safe to print. */
 int gn_fetch_err(struct gn_err *err, int code, const char *path, const char *what);
 int gn_fetch_err_sys(struct gn_err *err, int sys_errno, const char *what, const char *path);
+
+/* What a line "h ..." says: c->known and c->sums. */
+int gn_fetch_read_sum(struct gn_cand *c, const char *line, struct gn_err *err);
 
 /* A warning about path, safe to print; after some they are only counted. */
 void gn_fetch_refuse(struct gn_fetch *f, const char *path, size_t len, const char *why);

@@ -327,6 +327,14 @@ digest() {
     h=${h%% *}
 }
 
+# choose_quick_hash: as choose_hash, but openssl if it is there: it knows the instructions
+# that machines have for this, which sha256sum often does not.
+choose_quick_hash() {
+    hash=openssl
+    if has openssl && digest /dev/null && [ ${#h} = 64 ]; then return; fi
+    choose_hash
+}
+
 # prune PROJECT: its 3 snapshots used last stay, and what was used within the hour.
 prune() {
     n=0

@@ -27,6 +27,7 @@ GN_MUST int gn_libssh_need(struct gn_err *err);
     X(ssh_channel_open_forward)                                                                    \
     X(ssh_channel_open_session)                                                                    \
     X(ssh_channel_read_nonblocking)                                                                \
+    X(ssh_channel_read_timeout)                                                                    \
     X(ssh_channel_request_exec)                                                                    \
     X(ssh_channel_request_pty_size)                                                                \
     X(ssh_channel_request_shell)                                                                   \
@@ -101,6 +102,7 @@ extern struct gn_libssh {
 #define ssh_channel_open_forward           gn_libssh.ssh_channel_open_forward
 #define ssh_channel_open_session           gn_libssh.ssh_channel_open_session
 #define ssh_channel_read_nonblocking       gn_libssh.ssh_channel_read_nonblocking
+#define ssh_channel_read_timeout           gn_libssh.ssh_channel_read_timeout
 #define ssh_channel_request_exec           gn_libssh.ssh_channel_request_exec
 #define ssh_channel_request_pty_size       gn_libssh.ssh_channel_request_pty_size
 #define ssh_channel_request_shell          gn_libssh.ssh_channel_request_shell

@@ -155,7 +155,9 @@ struct gn_channel {
     size_t kept_at;
     char tail[GN_ERR_TAIL + 1];
     size_t tail_len;
-    uint32_t window; /* the most that was ever free of what the server takes without a word */
+    uint32_t window;   /* the most that was ever free of what the server takes without a word */
+    uint64_t came;     /* bytes that were read */
+    uint64_t widen_at; /* so many of them, and more is asked for at a time */
     int status;
     bool told; /* status is known */
     bool pty;

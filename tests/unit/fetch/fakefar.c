@@ -97,8 +97,8 @@ static void op_list(struct fake_stream *s)
     struct fake_far *f = s->far;
 
     f->lists++;
-    gn_buf_addf(&s->out, "list clock=9000 fmt=%s hash=sha256sum marker=2000",
-                f->whole ? "s" : "ns");
+    gn_buf_addf(&s->out, "list clock=9000 fmt=%s hash=%s marker=2000", f->whole ? "s" : "ns",
+                f->cksum ? "cksum" : "sha256sum");
     if (f->setup)
         gn_buf_addf(&s->out, " setup=%s", f->setup);
     gn_buf_addc(&s->out, '\n');
@@ -261,7 +261,7 @@ static char *arg(const char *program, const char *name)
 static void op_cat(struct fake_stream *s, const char *program)
 {
     char *path = arg(program, "path"), *offset = arg(program, "offset");
-    char *length = arg(program, "length");
+    char *length = arg(program, "length"), *sum = arg(program, "sum");
     struct fake_file *x = find(s->far, path);
     size_t len, from = strtoull(offset, NULL, 10), want = strtoull(length, NULL, 10);
     char *text;
@@ -282,8 +282,11 @@ static void op_cat(struct fake_stream *s, const char *program)
     else
         gn_buf_addf(&s->out, "d %zu\n", want);
     gn_buf_add(&s->out, text + from, want);
+    if (strcmp(sum, "1") == 0)
+        send_sum(s, path);
     gn_buf_adds(&s->out, "end\n");
     free(text);
+    free(sum);
     free(path);
     free(offset);
     free(length);
