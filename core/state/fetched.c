@@ -103,3 +103,21 @@ int gn_store_get_fetched_by(struct gn_store *s, int64_t run_id, const char *dest
     gn_stmt_int(st, 3, run_id);
     return read_fetched(st, path, out, err);
 }
+
+int gn_store_has_fetched(struct gn_store *s, int64_t run_id, const char *dest, bool *any,
+                         struct gn_err *err)
+{
+    struct gn_stmt *st;
+    int rc;
+
+    rc = gn_db_query(s->db, "SELECT 1 FROM fetched_files WHERE dest = ? AND run_id = ? LIMIT 1",
+                     &st, err);
+    if (rc)
+        return rc;
+    gn_stmt_str(st, 1, dest);
+    gn_stmt_int(st, 2, run_id);
+    rc = gn_stmt_step(st, any, err);
+    if (!rc && *any)
+        gn_stmt_reset(st);
+    return rc;
+}

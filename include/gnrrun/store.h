@@ -134,6 +134,9 @@ GN_MUST int gn_store_get_fetched(struct gn_store *s, const char *dest, const cha
 GN_MUST int gn_store_get_fetched_by(struct gn_store *s, int64_t run_id, const char *dest,
                                     const char *path, struct gn_fetched_file *out,
                                     struct gn_err *err);
+/* Has a fetch of this run written anything below dest? */
+GN_MUST int gn_store_has_fetched(struct gn_store *s, int64_t run_id, const char *dest, bool *any,
+                                 struct gn_err *err);
 
 /*
  * Many small writes as one durable transaction; begin and end nest not.  When a write of it fails

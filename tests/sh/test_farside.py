@@ -729,6 +729,11 @@ def hashed(data, tool):
     return hashlib.sha256(data).hexdigest()
 
 
+def request(verb, names):
+    line = ' '.join(quote(n) for n in names).encode() + b'\n'
+    return b'%s %d\n' % (verb.encode(), len(line)) + line
+
+
 def test_get(host):
     tree = [(n, ('content of ' + n).encode() * 50, 0o640) for n in ODD] + [('ln', ('->', 'x y'), 0o777)]
     token = started(host, 'true', tree=tree)
@@ -736,15 +741,15 @@ def test_get(host):
     want = dict((n, c) for n, c, _ in tree if isinstance(c, bytes))
     f = host.far('get', token=token, zstd=0)
     names = list(want)
-    f.send(('s %s %s\n' % (' '.join(quote(n) for n in names), quote('missing'))).encode())
-    f.send(('s %s\n' % ' '.join(quote('./' + n) for n in names if '\n' not in n)).encode())
-    f.send(('s %s\n' % quote('ln')).encode())
+    f.send(request('s', names + ['missing']))
+    f.send(request('s', ['./' + n for n in names if '\n' not in n]))
+    f.send(request('s', ['ln']))
     for n in names + [None] + [n for n in names if '\n' not in n] + [None]:
         line = f.line()
         check(line == 'h ' + (hashed(want[n], head['hash']) if n else '-'), '%r: %r' % (n, line))
     half = len(names) // 2
-    f.send(('t %s\n' % ' '.join(quote(n) for n in names[:half] + ['missing'])).encode())
-    f.send(('t %s\n.\n' % ' '.join(quote('./' + n) for n in names[half:] + ['ln'])).encode())
+    f.send(request('t', names[:half] + ['missing']))
+    f.send(request('t', ['./' + n for n in names[half:] + ['ln', 'missing']]) + b'.\n')
     check(f.line() == 'tar zstd=0', 'tar line')
     got = {}
     with tarfile.open(fileobj=io.BytesIO(f.rest()), ignore_zeros=True) as tar:

@@ -13,8 +13,8 @@
 #include "gnrrun/fs.h"
 #include "room.h"
 
-#define LINE_BYTES ((size_t)16 << 10) /* names of one request: far below any limit on arguments */
-#define LINE_NAMES 200
+#define LINE_BYTES ((size_t)48 << 10) /* names of one request: far below any limit on arguments */
+#define LINE_NAMES 1000
 #define ALONE_MAX  50
 #define SLACK      ((uint64_t)64 << 20) /* files that grow meanwhile */
 
@@ -46,27 +46,29 @@ static bool is_asked(const struct gn_cand *c)
     return c->state == GN_CAND_ASKED;
 }
 
-/* One request line for the picked candidates from *next on; *next: where the following one begins. */
+/* One request for the picked candidates from *next on; *next: where the following one begins. */
 static size_t request(const struct batch *b, char verb, pick_fn pick, size_t *next,
                       struct gn_buf *line)
 {
+    struct gn_buf words = GN_BUF_INIT(1 << 20);
     size_t names = 0;
 
     gn_buf_reset(line);
-    for (; *next < b->to && names < LINE_NAMES && line->len < LINE_BYTES; ++*next) {
+    for (; *next < b->to && names < LINE_NAMES && words.len < LINE_BYTES; ++*next) {
         const struct gn_cand *c = &b->f->cand[*next];
         char *word;
 
         if (!pick(c))
             continue;
-        if (!names++)
-            gn_buf_addc(line, verb);
-        gn_buf_addc(line, ' ');
+        if (names++)
+            gn_buf_addc(&words, ' ');
         word = gn_printf("./%s", c->path); /* as it was listed; never an option */
-        gn_buf_addshline(line, word);
+        gn_buf_addshline(&words, word);
         free(word);
     }
-    gn_buf_addc(line, '\n');
+    if (names)
+        gn_buf_addf(line, "%c %zu\n%s\n", verb, words.len + 1, words.ptr);
+    gn_buf_clear(&words);
     return names;
 }
 
@@ -410,11 +412,17 @@ static size_t count(const struct gn_fetch *f, size_t from, size_t to)
     return n;
 }
 
+/* Where a round trip is nothing, compressing takes longer than sending. */
+static bool is_near(struct gn_transport *t)
+{
+    return t->ops->rtt_ms && t->ops->rtt_ms(t) == 0;
+}
+
 int gn_bring_batch(struct gn_fetch *f, size_t from, size_t to, struct gn_err *err)
 {
     const struct gn_far_arg args[] = {{"root", f->opts->run->workdir},
                                       {"token", f->opts->run->token},
-                                      {"zstd", "1"},
+                                      {"zstd", is_near(f->t) ? "0" : "1"},
                                       {NULL, NULL}};
     struct batch b = {.f = f, .from = from, .to = to, .part = GN_PART_INIT};
     int rc = take_large(f, from, to, err);

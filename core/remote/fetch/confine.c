@@ -1,4 +1,5 @@
 /* confine.c - walks below one folder by descriptor; see confine.h for what it keeps. */
+#define _GNU_SOURCE /* renameat2() */
 #include "confine.h"
 
 #include <errno.h>
@@ -16,9 +17,17 @@
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
+/* The folder that was entered last: the next file mostly stands in it too. */
+struct near {
+    int fd; /* -1: none */
+    struct stat st;
+    char path[GN_PATH_BYTES + 1];
+};
+
 struct gn_confine {
     int fd;
     char *dir; /* for messages */
+    struct near *near;
 };
 
 /* One that some file system takes for what ends up in it: Apple's skip some invisible characters,
@@ -104,6 +113,8 @@ int gn_confine_open(const char *dir, struct gn_confine **out, struct gn_err *err
     *out = gn_new(struct gn_confine);
     (*out)->fd = fd;
     (*out)->dir = gn_strdup(dir);
+    (*out)->near = gn_new(struct near);
+    (*out)->near->fd = -1;
     return GN_OK;
 }
 
@@ -112,6 +123,8 @@ void gn_confine_free(struct gn_confine *c)
     if (!c)
         return;
     gn_fs_close(c->fd);
+    gn_fs_close(c->near->fd);
+    free(c->near);
     free(c->dir);
     free(c);
 }
@@ -144,16 +157,51 @@ static int enter(int dir, const char *name, bool make)
     return openat(dir, name, DIR_FLAGS);
 }
 
+/* A descriptor of the folder path[0..len), if it is the one entered last and stands there still. */
+static int enter_near(const struct gn_confine *c, const char *path, size_t len)
+{
+    struct near *n = c->near;
+    struct stat st;
+
+    if (n->fd < 0 || strlen(n->path) != len || memcmp(n->path, path, len) != 0)
+        return -1;
+    if (fstatat(c->fd, n->path, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != n->st.st_ino ||
+        st.st_dev != n->st.st_dev)
+        return -1;
+    return fcntl(n->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void note_near(const struct gn_confine *c, const char *path, size_t len, int dir)
+{
+    struct near *n = c->near;
+
+    gn_fs_close(n->fd);
+    n->fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    memcpy(n->path, path, len);
+    n->path[len] = 0;
+    if (n->fd >= 0 && fstat(n->fd, &n->st) < 0) {
+        gn_fs_close(n->fd);
+        n->fd = -1;
+    }
+}
+
 int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, int *fd,
                       const char **base, struct gn_err *err)
 {
     const char *why = gn_confine_refuses(path, strlen(path));
-    const char *from = path, *slash;
+    const char *from = path, *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash - path) : 0;
     char name[NAME_MAX + 1];
     int dir, next;
 
     if (why)
         return gn_err_set(err, GN_E_BUG, "a path that must not be written: %s", why);
+    dir = folder ? enter_near(c, path, folder) : -1;
+    if (dir >= 0) {
+        *fd = dir;
+        *base = slash + 1;
+        return GN_OK;
+    }
     dir = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
     if (dir < 0)
         return gn_err_sys(err, errno, "cannot open folder '%s'", c->dir);
@@ -177,6 +225,8 @@ int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, i
         dir = next;
         from = slash + 1;
     }
+    if (folder)
+        note_near(c, path, folder, dir);
     *fd = dir;
     *base = from;
     return GN_OK;
@@ -419,12 +469,36 @@ out:
     return rc;
 }
 
+/* Linux moves without replacing in one step; ENOSYS elsewhere, EINVAL where the file system cannot. */
+#if defined(__linux__) && defined(RENAME_NOREPLACE)
+static int move_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+    return renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE);
+}
+#else
+static int move_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+    (void)from_dir;
+    (void)from;
+    (void)to_dir;
+    (void)to;
+    errno = ENOSYS;
+    return -1;
+}
+#endif
+
 /* Move without ever replacing.  A file system that knows no links gets a look first: a window
  * of microseconds there, none elsewhere. */
 static int name_new(int from_dir, const char *from, int to_dir, const char *to, bool keep_old)
 {
     struct stat st;
 
+    if (!keep_old) {
+        if (move_new(from_dir, from, to_dir, to) == 0)
+            return 0;
+        if (errno != ENOSYS && errno != EINVAL)
+            return -1;
+    }
     if (linkat(from_dir, from, to_dir, to, 0) == 0) {
         if (!keep_old)
             unlinkat(from_dir, from, 0);

@@ -17,7 +17,7 @@
 #define BATCH_NAMES      2000 /* of one `get`: what is lost when the line is cut is bounded */
 #define BATCH_NAME_BYTES ((size_t)256 << 10)
 #define BATCH_BYTES      ((uint64_t)256 << 20)
-#define FLUSH_RECORDS    64
+#define FLUSH_RECORDS    4000
 #define FLUSH_MS         1000
 #define WARNINGS         20
 
@@ -124,11 +124,17 @@ int gn_fetch_flush(struct gn_fetch *f, bool now, struct gn_err *err)
 
 static int skip_known(struct gn_fetch *f, struct gn_err *err)
 {
+    bool any = false;
+    int rc = gn_store_has_fetched(f->store, f->opts->run->id, f->opts->dest, &any, err);
+
+    if (rc)
+        return rc;
     for (size_t i = 0; i < f->n; i++) {
         struct gn_cand *c = &f->cand[i];
         bool known = false;
-        int rc = c->type == 'd' ? GN_OK : gn_place_known(f, c, &known, err);
 
+        if (any && c->type != 'd')
+            rc = gn_place_known(f, c, &known, err);
         if (rc)
             rc = gn_fetch_forgive(f, c, rc, err);
         if (rc)

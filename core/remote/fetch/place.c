@@ -244,12 +244,12 @@ int gn_place_known(struct gn_fetch *f, const struct gn_cand *c, bool *known, str
         struct gn_spot spot = {0};
         struct gn_sums sums;
         bool found = false, have = false;
-        int rc = record_by(f, f->opts->run->id, path, &r, &found, err);
+        int rc = gn_confine_look(f->here, path, &spot, err);
 
+        if (!rc && spot.kind != GN_SPOT_NOTHING) /* most often nothing, and that is told sooner */
+            rc = record_by(f, f->opts->run->id, path, &r, &found, err);
         found = found && r.far_mtime_ns == c->mtime_ns && r.far_ctime_ns == c->ctime_ns &&
                 r.size == c->size;
-        if (!rc && found)
-            rc = gn_confine_look(f->here, path, &spot, err);
         /* Files keep their far time here, so an untouched one need not be read. */
         if (!rc && found && spot.kind == GN_SPOT_FILE && (uint64_t)spot.st.st_size == c->size &&
             (int64_t)spot.st.st_mtim.tv_sec * 1000000000 + spot.st.st_mtim.tv_nsec == c->mtime_ns)

@@ -2,13 +2,13 @@
 
 # hashes PATH...: many at once where that is safe: one line came for each of them.
 hashes() {
-    if [ "$hash" = sha256sum ] && [ $# -gt 1 ] && plain_files "$@"; then
-        h=$(sha256sum -- "$@" 2>/dev/null | awk '{ sub(/^\\/, ""); print "h " substr($0, 1, 64) }')
-        if [ "$(printf '%s\n' "$h" | grep -c '^h [0-9a-f]*$')" = $# ] &&
-            [ "$(printf '%s\n' "$h" | grep -c '')" = $# ]; then
+    if [ $# -gt 1 ] && plain_files "$@"; then
+        h=$(hash_many "$@" 2>/dev/null | awk -v n=$# '
+            { sub(/^\\/, ""); print "h " substr($0, 1, 64); if (!/^[0-9a-f]+ /) bad = 1 }
+            END { exit bad || NR != n }') && {
             say "$h"
             return
-        fi
+        }
     fi
     for p; do
         h='-'
@@ -17,29 +17,56 @@ hashes() {
     done
 }
 
-plain_files() {
+hash_many() {
+    case $hash in
+    sha256sum) sha256sum -- "$@" ;;
+    openssl) openssl dgst -sha256 -r "$@" ;;
+    esac
+}
+
+# dotted PATH...: do all begin with ./, so that none is an option?
+dotted() {
     for p; do
-        case $p in *"$nl"*) return 1 ;; esac
-        [ -f "$p" ] && [ ! -L "$p" ] && [ -r "$p" ] || return 1
+        case $p in ./*) ;; *) return 1 ;; esac
     done
+}
+
+# plain_files PATH...: and none with a name of two lines.  One process for all of them; one that
+# is gone is found by the count.
+plain_files() {
+    case $* in *"$nl"*) return 1 ;; esac
+    dotted "$@" && [ -z "$(find "$@" -prune ! -type f 2>/dev/null)" ]
 }
 
 # archive PATH...: the files and links among them that are still there; each from ./ on,
 # so that none is an option.
 archive() {
-    n=$#
-    while [ "$n" -gt 0 ]; do
-        p=./${1#./}
-        if [ -L "$p" ] || { [ -f "$p" ] && [ -r "$p" ]; }; then set -- "$@" "$p"; fi
-        shift
-        n=$((n - 1))
-    done
+    if [ "$gnu_tar" = 0 ] || ! dotted "$@"; then
+        n=$#
+        while [ "$n" -gt 0 ]; do
+            p=./${1#./}
+            if [ -L "$p" ] || { [ -f "$p" ] && [ -r "$p" ]; }; then set -- "$@" "$p"; fi
+            shift
+            n=$((n - 1))
+        done
+    fi
     # 1: a file grew meanwhile; the other end looks at the hashes anyway
     [ $# != 0 ] || return 0
-    # GNU tar takes a backslash in a name for an escape; a file with several names is sent
-    # under each of them; others do not know these options
-    if [ "$gnu_tar" = 1 ]; then set -- --no-unquote --hard-dereference "$@"; fi
+    # GNU tar leaves out by itself what is gone, takes a backslash in a name for an escape, and
+    # a file with several names is to be sent under each of them; others do not know these options
+    if [ "$gnu_tar" = 1 ]; then set -- -b 256 --no-recursion --no-unquote --hard-dereference "$@"; fi
     tar -cf - "$@" 2>/dev/null
+}
+
+# take LENGTH: words='p' 'p'..., so many bytes with the newline.  read asks the system for each
+# byte; GNU's head takes no more than it is told to, that of others may.
+take() {
+    number "$1" || die proto "no length: $1"
+    if [ "$gnu_head" = 1 ]; then
+        words=$(head -c "$1")
+    else
+        IFS= read -r words
+    fi || exit 1
 }
 
 # archives: from the first line with "t" on.
@@ -48,7 +75,8 @@ archives() {
         case $line in
         .) return 0 ;;
         't '*)
-            eval "archive ${line#t }"
+            take "${line#t }"
+            eval "archive $words"
             ;;
         *) exit 1 ;;
         esac
@@ -61,9 +89,10 @@ main() {
     find_root
     word "${a_token:=}"
     cd "$v1/runs/$a_token/work" 2>/dev/null || die notfound "there is no run $a_token with a work folder"
-    choose_hash
+    choose_quick_hash
     choose_zstd
-    gnu_tar=0
+    gnu_tar=0 gnu_head=0
+    case $(head --version 2>/dev/null </dev/null) in *GNU*) gnu_head=1 ;; esac
     case $(tar --version 2>/dev/null) in *GNU*) gnu_tar=1 ;; esac
     tick_start
     while IFS= read -r line; do
@@ -72,7 +101,10 @@ main() {
             tick_stop
             finish_ok
             ;;
-        's '*) eval "hashes ${line#s }" ;;
+        's '*)
+            take "${line#s }"
+            eval "hashes $words"
+            ;;
         't '*)
             tick_stop
             say "tar zstd=$zstd"

@@ -217,15 +217,20 @@ static void op_get(struct fake_stream *s)
     char *nl;
 
     while ((nl = memchr(s->in.ptr, '\n', s->in.len)) != NULL) {
-        size_t n = (size_t)(nl - s->in.ptr) + 1;
-        char *line = gn_strndup(s->in.ptr, n - 1);
+        size_t n = (size_t)(nl - s->in.ptr) + 1, len = 0;
+        char *line = gn_strndup(s->in.ptr, n - 1), *names = NULL;
 
-        gn_buf_drop(&s->in, n);
+        if (line[0] == 's' || line[0] == 't') {
+            len = strtoull(line + 2, NULL, 10);
+            must(len && s->in.len >= n + len && s->in.ptr[n + len - 1] == '\n');
+            names = gn_strndup(s->in.ptr + n, len - 1);
+        }
+        gn_buf_drop(&s->in, n + len);
         if (line[0] == 's') {
-            words(s, line + 2, send_sum);
+            words(s, names, send_sum);
         } else if (line[0] == 't') {
             begin_tar(s);
-            words(s, line + 2, send_named);
+            words(s, names, send_named);
             if (!s->far->tar)
                 fake_tar_end(&s->out);
         } else {
@@ -240,6 +245,7 @@ static void op_get(struct fake_stream *s)
                 gn_buf_add(&s->out, s->far->tar->ptr, s->far->tar->len);
         }
         free(line);
+        free(names);
     }
 }
 
@@ -468,6 +474,16 @@ int gn_store_get_fetched(struct gn_store *s, const char *dest, const char *path,
                          struct gn_fetched_file *out, struct gn_err *err)
 {
     return gn_store_get_fetched_by(s, 0, dest, path, out, err);
+}
+
+int gn_store_has_fetched(struct gn_store *s, int64_t run_id, const char *dest, bool *any,
+                         struct gn_err *err)
+{
+    (void)err;
+    *any = false;
+    for (size_t i = 0; i < s->n; i++)
+        *any = *any || (s->v[i].run_id == run_id && strcmp(s->v[i].dest, dest) == 0);
+    return GN_OK;
 }
 
 int gn_store_begin(struct gn_store *s, struct gn_err *err)
