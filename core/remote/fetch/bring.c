@@ -18,7 +18,7 @@
 #define ALONE_MAX  50
 #define SLACK      ((uint64_t)64 << 20) /* files that grow meanwhile */
 
-struct batch {
+struct gn_batch {
     struct gn_fetch *f;
     struct gn_far *far;
     size_t from, to;
@@ -47,7 +47,7 @@ static bool is_asked(const struct gn_cand *c)
 }
 
 /* One request for the picked candidates from *next on; *next: where the following one begins. */
-static size_t request(const struct batch *b, char verb, pick_fn pick, size_t *next,
+static size_t request(const struct gn_batch *b, char verb, pick_fn pick, size_t *next,
                       struct gn_buf *line)
 {
     struct gn_buf words = GN_BUF_INIT(1 << 20);
@@ -106,41 +106,32 @@ bad:
     return gn_err_set(err, GN_E_PROTO, "the far side sent a checksum we cannot read");
 }
 
-static int read_sums(struct batch *b, size_t *next, size_t upto, struct gn_err *err)
+static int read_sums(struct gn_batch *b, struct gn_err *err)
 {
     const char *line;
-    int rc;
+    int rc = GN_OK;
 
-    for (; *next < upto; ++*next) {
-        struct gn_cand *c = &b->f->cand[*next];
+    for (size_t i = b->from; !rc && i < b->to; i++) {
+        struct gn_cand *c = &b->f->cand[i];
 
         if (!wants_sum(c))
             continue;
         rc = gn_far_line(b->far, GN_FAR_SILENCE_MS, &line, b->f->ctx, err);
         if (!rc)
             rc = gn_fetch_read_sum(c, line, err);
-        if (rc)
-            return rc;
     }
-    return GN_OK;
+    return rc;
 }
 
-/* Two requests are on their way at a time, so the far side never waits for us. */
-static int ask_sums(struct batch *b, struct gn_err *err)
+static int ask_sums(struct gn_batch *b, struct gn_err *err)
 {
     struct gn_buf line = GN_BUF_INIT(1 << 20);
-    size_t sent = b->from, before = b->from, answered = b->from;
+    size_t next = b->from;
     int rc = GN_OK;
 
-    while (!rc && answered < b->to) {
-        size_t start = sent;
-
-        if (request(b, 's', wants_sum, &sent, &line))
+    while (!rc && next < b->to)
+        if (request(b, 's', wants_sum, &next, &line))
             rc = gn_far_write(b->far, line.ptr, line.len, b->f->ctx, err);
-        if (!rc)
-            rc = read_sums(b, &answered, sent == b->to && start == sent ? sent : before, err);
-        before = sent;
-    }
     gn_buf_clear(&line);
     return rc;
 }
@@ -153,7 +144,7 @@ static bool as_shipped(const struct gn_cand *c)
 }
 
 /* With its checksum known: what is to be done about it. */
-static int sort_out(struct batch *b, struct gn_cand *c, struct gn_err *err)
+static int sort_out(struct gn_batch *b, struct gn_cand *c, struct gn_err *err)
 {
     struct gn_fetch *f = b->f;
     int rc;
@@ -191,7 +182,7 @@ static int by_path(const void *key, const void *elem)
     return strcmp(key, ((const struct gn_cand *)elem)->path);
 }
 
-static struct gn_cand *asked_for(struct batch *b, const char *path)
+static struct gn_cand *asked_for(struct gn_batch *b, const char *path)
 {
     struct gn_cand *c;
 
@@ -202,7 +193,7 @@ static struct gn_cand *asked_for(struct batch *b, const char *path)
 }
 
 /* Open the temporary that c's bytes go to; they are dropped when that cannot be. */
-static int begin_file(struct batch *b, struct gn_cand *c, struct gn_err *err)
+static int begin_file(struct gn_batch *b, struct gn_cand *c, struct gn_err *err)
 {
     int rc = gn_place_open(b->f, c, false, &b->part, err);
 
@@ -217,7 +208,7 @@ static int begin_file(struct batch *b, struct gn_cand *c, struct gn_err *err)
 
 static int on_begin(void *arg, const struct gn_unpack_entry *e, struct gn_err *err)
 {
-    struct batch *b = arg;
+    struct gn_batch *b = arg;
     struct gn_cand *c = asked_for(b, e->path);
 
     b->cur = NULL;
@@ -248,7 +239,7 @@ static int on_begin(void *arg, const struct gn_unpack_entry *e, struct gn_err *e
 
 static int on_data(void *arg, uint64_t offset, const void *data, size_t len, struct gn_err *err)
 {
-    struct batch *b = arg;
+    struct gn_batch *b = arg;
 
     if (!b->cur)
         return GN_OK;
@@ -266,7 +257,7 @@ static int on_data(void *arg, uint64_t offset, const void *data, size_t len, str
 
 static int on_end(void *arg, struct gn_err *err)
 {
-    struct batch *b = arg;
+    struct gn_batch *b = arg;
     struct gn_cand *c = b->cur;
     int rc;
 
@@ -285,7 +276,7 @@ static int on_end(void *arg, struct gn_err *err)
 
 static int source(void *arg, void *buf, size_t cap, size_t *n, struct gn_err *err)
 {
-    struct batch *b = arg;
+    struct gn_batch *b = arg;
     int rc;
 
     if (gn_interrupted(b->f->ctx))
@@ -303,7 +294,7 @@ static int source(void *arg, void *buf, size_t cap, size_t *n, struct gn_err *er
     return GN_OK;
 }
 
-static int send_requests(struct batch *b, struct gn_err *err)
+static int send_requests(struct gn_batch *b, struct gn_err *err)
 {
     struct gn_buf line = GN_BUF_INIT(1 << 20);
     size_t next = b->from;
@@ -321,7 +312,7 @@ static int send_requests(struct batch *b, struct gn_err *err)
 }
 
 /* Why the tar ended as it did: our error, or what the far side's end says about a cut one. */
-static int close_stream(struct batch *b, int rc, struct gn_err *err)
+static int close_stream(struct gn_batch *b, int rc, struct gn_err *err)
 {
     struct gn_err end = GN_ERR_INIT;
     int end_rc = GN_OK;
@@ -347,7 +338,7 @@ static int close_stream(struct batch *b, int rc, struct gn_err *err)
     return rc;
 }
 
-static int bring_tar(struct batch *b, struct gn_err *err)
+static int bring_tar(struct gn_batch *b, struct gn_err *err)
 {
     static const struct gn_unpack_ops ops = {.begin = on_begin, .data = on_data, .end = on_end};
     const char *line;
@@ -418,36 +409,63 @@ static bool is_near(struct gn_transport *t)
     return t->ops->rtt_ms && t->ops->rtt_ms(t) == 0;
 }
 
-int gn_bring_batch(struct gn_fetch *f, size_t from, size_t to, struct gn_err *err)
+int gn_batch_open(struct gn_fetch *f, size_t from, size_t to, struct gn_batch **out,
+                  struct gn_err *err)
 {
     const struct gn_far_arg args[] = {{"root", f->opts->run->workdir},
                                       {"token", f->opts->run->token},
                                       {"zstd", is_near(f->t) ? "0" : "1"},
                                       {NULL, NULL}};
-    struct batch b = {.f = f, .from = from, .to = to, .part = GN_PART_INIT};
+    struct gn_batch *b;
     int rc = take_large(f, from, to, err);
 
-    if (rc || !count(f, from, to))
-        return rc;
-    rc = gn_far_open(f->t, "get", args, &b.far, f->ctx, err);
     if (rc)
         return rc;
-    rc = ask_sums(&b, err);
-    for (size_t i = from; !rc && i < to; i++)
+    b = gn_new(struct gn_batch);
+    *b = (struct gn_batch){.f = f, .from = from, .to = to, .part = GN_PART_INIT};
+    if (count(f, from, to))
+        rc = gn_far_start(f->t, "get", args, &b->far, f->ctx, err);
+    if (!rc && b->far)
+        rc = ask_sums(b, err);
+    if (rc)
+        gn_batch_close(b);
+    else
+        *out = b;
+    return rc;
+}
+
+int gn_batch_bring(struct gn_batch *b, struct gn_err *err)
+{
+    struct gn_fetch *f = b->f;
+    int rc;
+
+    if (!b->far)
+        return GN_OK;
+    rc = gn_far_greet(b->far, f->ctx, err);
+    if (!rc)
+        rc = read_sums(b, err);
+    for (size_t i = b->from; !rc && i < b->to; i++)
         if (f->cand[i].state == GN_CAND_NEW && f->cand[i].type != 'd')
-            rc = sort_out(&b, &f->cand[i], err);
-    for (size_t i = from; i < to; i++) {
+            rc = sort_out(b, &f->cand[i], err);
+    for (size_t i = b->from; i < b->to; i++) {
         if (!is_asked(&f->cand[i]))
             continue;
-        b.names++;
-        b.asked += f->cand[i].type == 'f' ? f->cand[i].size : 0;
+        b->names++;
+        b->asked += f->cand[i].type == 'f' ? f->cand[i].size : 0;
     }
     if (!rc)
-        rc = send_requests(&b, err);
-    if (!rc && b.names)
-        rc = bring_tar(&b, err);
-    gn_far_close(b.far);
+        rc = send_requests(b, err);
+    if (!rc && b->names)
+        rc = bring_tar(b, err);
     if (!rc)
-        missing(f, from, to);
+        missing(f, b->from, b->to);
     return rc;
+}
+
+void gn_batch_close(struct gn_batch *b)
+{
+    if (!b)
+        return;
+    gn_far_close(b->far);
+    free(b);
 }

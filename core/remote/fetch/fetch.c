@@ -171,19 +171,52 @@ static size_t batch_end(const struct gn_fetch *f, size_t from, size_t *work)
     return i;
 }
 
-static int bring_all(struct gn_fetch *f, struct gn_err *err)
+/* The batch that begins at *at, opened, if there is one; *at: behind it. */
+static int open_next(struct gn_fetch *f, size_t *at, struct gn_batch **out, struct gn_err *err)
 {
-    size_t to, work;
+    size_t from = *at, work, to = batch_end(f, from, &work);
+    int rc = work ? gn_batch_open(f, from, to, out, err) : GN_OK;
+
+    if (!rc)
+        *at = to;
+    return rc;
+}
+
+static int bring_large(struct gn_fetch *f, size_t from, size_t to, struct gn_err *err)
+{
     int rc = GN_OK;
 
-    for (size_t from = 0; !rc && from < f->n; from = to) {
-        to = batch_end(f, from, &work);
-        if (work)
-            rc = gn_bring_batch(f, from, to, err);
-        for (size_t i = from; !rc && i < to; i++)
-            if (f->cand[i].state == GN_CAND_ALONE)
-                rc = gn_bring_large(f, &f->cand[i], err);
+    for (size_t i = from; !rc && i < to; i++)
+        if (f->cand[i].state == GN_CAND_ALONE)
+            rc = gn_bring_large(f, &f->cand[i], err);
+    return rc;
+}
+
+static int bring_all(struct gn_fetch *f, struct gn_err *err)
+{
+    struct gn_batch *b = NULL, *ahead = NULL;
+    size_t from = 0, to = 0, next;
+    int rc = open_next(f, &to, &b, err);
+
+    while (!rc && b) {
+        next = to;
+        /* where the server allows no second program, one after the other */
+        if (open_next(f, &next, &ahead, err) == GN_E_LIMIT)
+            gn_err_clear(err);
+        rc = err->code;
+        if (!rc)
+            rc = gn_batch_bring(b, err);
+        gn_batch_close(b);
+        if (!rc)
+            rc = bring_large(f, from, to, err);
+        b = ahead;
+        ahead = NULL;
+        from = to;
+        if (!rc && !b && next < f->n)
+            rc = open_next(f, &next, &b, err);
+        to = next;
     }
+    gn_batch_close(b);
     return rc;
 }
 

@@ -150,8 +150,15 @@ int gn_fetch_forgive(struct gn_fetch *f, struct gn_cand *c, int rc, struct gn_er
 
 /* --- bring.c, large.c --------------------------------------------------------------------- */
 
-/* Candidates from..to: asked for their checksums, placed, the small ones brought. */
-GN_MUST int gn_bring_batch(struct gn_fetch *f, size_t from, size_t to, struct gn_err *err);
+/*
+ * Candidates from..to: asked for their checksums, which the far side makes while another batch is
+ * brought; then placed, the small ones brought.  GN_E_LIMIT: no more programs at a time.
+ */
+struct gn_batch;
+GN_MUST int gn_batch_open(struct gn_fetch *f, size_t from, size_t to, struct gn_batch **out,
+                          struct gn_err *err);
+GN_MUST int gn_batch_bring(struct gn_batch *b, struct gn_err *err);
+void gn_batch_close(struct gn_batch *b); /* NULL is fine */
 
 /* One file by itself, going on where an earlier try ended. */
 GN_MUST int gn_bring_large(struct gn_fetch *f, struct gn_cand *c, struct gn_err *err);
