@@ -86,18 +86,15 @@ static int enter(int dir, const char *name, bool make)
     return openat(dir, name, DIR_FLAGS);
 }
 
-/* A descriptor of the folder path[0..len), if it is the one entered last and stands there still. */
-static int enter_near(const struct gn_confine *c, const char *path, size_t len)
+/* Is the folder path[0..len) the one entered last, and does it stand there still? */
+static bool is_near(const struct gn_confine *c, const char *path, size_t len)
 {
     struct near *n = c->near;
     struct stat st;
 
-    if (n->fd < 0 || strlen(n->path) != len || memcmp(n->path, path, len) != 0)
-        return -1;
-    if (fstatat(c->fd, n->path, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != n->st.st_ino ||
-        st.st_dev != n->st.st_dev)
-        return -1;
-    return fcntl(n->fd, F_DUPFD_CLOEXEC, 0);
+    return n->fd >= 0 && strlen(n->path) == len && memcmp(n->path, path, len) == 0 &&
+           fstatat(c->fd, n->path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == n->st.st_ino &&
+           st.st_dev == n->st.st_dev;
 }
 
 static void note_near(const struct gn_confine *c, const char *path, size_t len, int dir)
@@ -125,7 +122,7 @@ int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, i
 
     if (why)
         return gn_err_set(err, GN_E_BUG, "a path that must not be written: %s", why);
-    dir = folder ? enter_near(c, path, folder) : -1;
+    dir = folder && is_near(c, path, folder) ? fcntl(c->near->fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (dir >= 0) {
         *fd = dir;
         *base = slash + 1;
@@ -161,13 +158,33 @@ int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, i
     return GN_OK;
 }
 
+static int look_in(int dir, const char *base, const char *path, struct gn_spot *out,
+                   struct gn_err *err)
+{
+    if (fstatat(dir, base, &out->st, AT_SYMLINK_NOFOLLOW) < 0) {
+        out->kind = GN_SPOT_NOTHING;
+        return errno == ENOENT ? GN_OK : path_err(err, errno, "look at", path);
+    }
+    if (S_ISREG(out->st.st_mode))
+        out->kind = GN_SPOT_FILE;
+    else if (S_ISDIR(out->st.st_mode))
+        out->kind = GN_SPOT_DIR;
+    else if (S_ISLNK(out->st.st_mode))
+        out->kind = GN_SPOT_LINK;
+    else
+        out->kind = GN_SPOT_OTHER;
+    return GN_OK;
+}
+
 int gn_confine_look(const struct gn_confine *c, const char *path, struct gn_spot *out,
                     struct gn_err *err)
 {
-    const char *base;
+    const char *base = strrchr(path, '/');
     int dir, rc;
 
     memset(out, 0, sizeof *out);
+    if (base && !gn_confine_refuses(path, strlen(path)) && is_near(c, path, (size_t)(base - path)))
+        return look_in(c->near->fd, base + 1, path, out, err);
     rc = gn_confine_parent(c, path, false, &dir, &base, err);
     if (rc == GN_E_NOTFOUND || rc == GN_E_EXISTS) {
         out->kind = rc == GN_E_EXISTS ? GN_SPOT_BLOCKED : GN_SPOT_NOTHING;
@@ -176,19 +193,7 @@ int gn_confine_look(const struct gn_confine *c, const char *path, struct gn_spot
     }
     if (rc)
         return rc;
-    if (fstatat(dir, base, &out->st, AT_SYMLINK_NOFOLLOW) < 0) {
-        if (errno != ENOENT)
-            rc = path_err(err, errno, "look at", path);
-        out->kind = GN_SPOT_NOTHING;
-    } else if (S_ISREG(out->st.st_mode)) {
-        out->kind = GN_SPOT_FILE;
-    } else if (S_ISDIR(out->st.st_mode)) {
-        out->kind = GN_SPOT_DIR;
-    } else if (S_ISLNK(out->st.st_mode)) {
-        out->kind = GN_SPOT_LINK;
-    } else {
-        out->kind = GN_SPOT_OTHER;
-    }
+    rc = look_in(dir, base, path, out, err);
     gn_fs_close(dir);
     return rc;
 }
@@ -296,64 +301,6 @@ int gn_confine_readlink(const struct gn_confine *c, const char *path, char *out,
         out[n] = 0;
     gn_fs_close(dir);
     return rc;
-}
-
-/* Is a part of path, the last one too, a symlink here?  Parts that are not there are not. */
-static bool passes_link(const struct gn_confine *c, const char *path)
-{
-    struct gn_err err = GN_ERR_INIT;
-    struct gn_spot spot;
-
-    if (gn_confine_look(c, path, &spot, &err))
-        return true;
-    return spot.kind == GN_SPOT_BLOCKED || spot.kind == GN_SPOT_LINK;
-}
-
-const char *gn_confine_link_refuses(const struct gn_confine *c, const char *path,
-                                    const char *target)
-{
-    const char *rest = target, *end = strrchr(path, '/');
-    struct gn_buf to = GN_BUF_INIT(2 * GN_PATH_BYTES);
-    const char *why = NULL;
-
-    if (!*target || strlen(target) > GN_PATH_BYTES)
-        return "an empty or endless target";
-    if (*target == '/')
-        return "a link to an absolute path";
-    /* The folder it stands in, then up.  A ".." later on could follow a name that becomes a
-     * symlink after we looked, and would then lead anywhere: refused below as a part. */
-    gn_buf_add(&to, path, end ? (size_t)(end - path) : 0);
-    while (strncmp(rest, "..", 2) == 0 && (rest[2] == '/' || !rest[2])) {
-        char *slash = strrchr(to.ptr, '/');
-
-        if (to.len == 0) {
-            why = "a link that leaves the folder";
-            goto out;
-        }
-        to.len = slash ? (size_t)(slash - to.ptr) : 0;
-        to.ptr[to.len] = 0;
-        rest += rest[2] ? 3 : 2;
-        rest += strspn(rest, "/");
-    }
-    while (rest[0] == '.' && rest[1] == '/')
-        rest += 2;
-    if (strcmp(rest, ".") == 0)
-        rest++;
-    if (*rest) {
-        if (to.len)
-            gn_buf_addc(&to, '/');
-        gn_buf_adds(&to, rest);
-        if (to.ptr[to.len - 1] == '/')
-            to.ptr[--to.len] = 0;
-    }
-    if (to.len == 0)
-        goto out; /* the folder itself */
-    why = gn_buf_over(&to) ? "an endless target" : gn_confine_refuses(to.ptr, to.len);
-    if (!why && passes_link(c, to.ptr))
-        why = "a link through another link";
-out:
-    gn_buf_clear(&to);
-    return why;
 }
 
 /* The thing at dir/base is still the one that was looked at. */
@@ -466,9 +413,17 @@ int gn_part_commit(const struct gn_confine *c, struct gn_part *p, const char *pa
 {
     struct stat mine, named;
     const char *base;
-    int dir, rc;
+    int dir = -1, rc = GN_OK;
 
-    rc = gn_confine_parent(c, path, true, &dir, &base, err);
+    /* A small file was begun a moment ago, and most often in this very folder. */
+    base = strrchr(path, '/');
+    if (!p->resumable && base && p->folder && strlen(p->folder) == (size_t)(base - path) &&
+        memcmp(p->folder, path, (size_t)(base - path)) == 0) {
+        dir = p->dir;
+        base++;
+    } else {
+        rc = gn_confine_parent(c, path, true, &dir, &base, err);
+    }
     if (rc)
         return rc;
     /* Whoever took our temporary's name away must not have his bytes committed as ours. */
@@ -483,7 +438,8 @@ int gn_part_commit(const struct gn_confine *c, struct gn_part *p, const char *pa
     } else if (name_new(p->dir, p->name, dir, base, false) < 0) {
         rc = path_err(err, errno, "put", path);
     }
-    gn_fs_close(dir);
+    if (dir != p->dir)
+        gn_fs_close(dir);
     if (!rc) {
         p->name[0] = 0;
         gn_part_close(p, false);

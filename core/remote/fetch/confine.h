@@ -96,6 +96,7 @@ struct gn_part {
     char name[80];  /* GN_PART_PREFIX... in that folder */
     uint64_t have;  /* bytes that were there already */
     bool resumable; /* it stays when it is given up */
+    char *folder;   /* path of dir, NULL: the topmost; ours */
 };
 #define GN_PART_INIT                                                                               \
     {                                                                                              \

@@ -14,8 +14,8 @@
 
 #include "room.h"
 
-#define BATCH_NAMES      2000 /* of one `get`: what is lost when the line is cut is bounded */
-#define BATCH_NAME_BYTES ((size_t)256 << 10)
+#define BATCH_NAMES      8000 /* of one `get`: its answers fit into what may wait for us */
+#define BATCH_NAME_BYTES ((size_t)1 << 20)
 #define BATCH_BYTES      ((uint64_t)256 << 20)
 #define FLUSH_RECORDS    4000
 #define FLUSH_MS         1000

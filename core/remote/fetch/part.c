@@ -9,6 +9,7 @@
 
 #include "confine.h"
 #include "gnrrun/fs.h"
+#include "gnrrun/mem.h"
 
 #define OPEN_FLAGS (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 #define KEY_BYTES  8
@@ -99,6 +100,7 @@ int gn_part_open(const struct gn_confine *c, const char *path, const char *key, 
         short_hash(what, version);
     snprintf(p.name, sizeof p.name, "%s%s%s", stem, what ? "-" : "", version);
     p.resumable = what != NULL;
+    p.folder = base > path ? gn_strndup(path, (size_t)(base - 1 - path)) : NULL;
     if (what)
         sweep(p.dir, stem, p.name);
 
@@ -142,5 +144,6 @@ void gn_part_close(struct gn_part *p, bool drop)
         unlinkat(p->dir, p->name, 0);
     gn_fs_close(p->fd);
     gn_fs_close(p->dir);
+    free(p->folder);
     *p = (struct gn_part)GN_PART_INIT;
 }

@@ -1,8 +1,9 @@
-/* refuse.c - names of the far side that are not written here. */
+/* refuse.c - names and links of the far side that are not written here. */
 #include <string.h>
 #include <strings.h>
 
 #include "confine.h"
+#include "gnrrun/buf.h"
 
 /* One that some file system takes for what ends up in it: Apple's skip some invisible characters,
  * Windows' (under WSL) skip dots and blanks at the end, have streams after ":", short names. */
@@ -71,5 +72,63 @@ const char *gn_confine_refuses(const char *path, size_t len)
         why = part_refuses(path + from, i - from);
         from = i + 1;
     }
+    return why;
+}
+
+/* Is a part of path, the last one too, a symlink here?  Parts that are not there are not. */
+static bool passes_link(const struct gn_confine *c, const char *path)
+{
+    struct gn_err err = GN_ERR_INIT;
+    struct gn_spot spot;
+
+    if (gn_confine_look(c, path, &spot, &err))
+        return true;
+    return spot.kind == GN_SPOT_BLOCKED || spot.kind == GN_SPOT_LINK;
+}
+
+const char *gn_confine_link_refuses(const struct gn_confine *c, const char *path,
+                                    const char *target)
+{
+    const char *rest = target, *end = strrchr(path, '/');
+    struct gn_buf to = GN_BUF_INIT(2 * GN_PATH_BYTES);
+    const char *why = NULL;
+
+    if (!*target || strlen(target) > GN_PATH_BYTES)
+        return "an empty or endless target";
+    if (*target == '/')
+        return "a link to an absolute path";
+    /* The folder it stands in, then up.  A ".." later on could follow a name that becomes a
+     * symlink after we looked, and would then lead anywhere: refused below as a part. */
+    gn_buf_add(&to, path, end ? (size_t)(end - path) : 0);
+    while (strncmp(rest, "..", 2) == 0 && (rest[2] == '/' || !rest[2])) {
+        char *slash = strrchr(to.ptr, '/');
+
+        if (to.len == 0) {
+            why = "a link that leaves the folder";
+            goto out;
+        }
+        to.len = slash ? (size_t)(slash - to.ptr) : 0;
+        to.ptr[to.len] = 0;
+        rest += rest[2] ? 3 : 2;
+        rest += strspn(rest, "/");
+    }
+    while (rest[0] == '.' && rest[1] == '/')
+        rest += 2;
+    if (strcmp(rest, ".") == 0)
+        rest++;
+    if (*rest) {
+        if (to.len)
+            gn_buf_addc(&to, '/');
+        gn_buf_adds(&to, rest);
+        if (to.ptr[to.len - 1] == '/')
+            to.ptr[--to.len] = 0;
+    }
+    if (to.len == 0)
+        goto out; /* the folder itself */
+    why = gn_buf_over(&to) ? "an endless target" : gn_confine_refuses(to.ptr, to.len);
+    if (!why && passes_link(c, to.ptr))
+        why = "a link through another link";
+out:
+    gn_buf_clear(&to);
     return why;
 }
