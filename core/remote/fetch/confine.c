@@ -16,11 +16,19 @@
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
+#define GONE 2
+
 /* The folder that was entered last: the next file mostly stands in it too. */
 struct near {
     int fd; /* -1: none */
     struct stat st;
     char path[GN_PATH_BYTES + 1];
+    /*
+     * Folders that were not there when last looked for: in them is nothing.  If somebody else makes
+     * one meanwhile, what is put there still replaces nothing.
+     */
+    char gone[GONE][GN_PATH_BYTES + 1];
+    unsigned next_gone;
 };
 
 struct gn_confine {
@@ -111,6 +119,32 @@ static void note_near(const struct gn_confine *c, const char *path, size_t len, 
     }
 }
 
+static bool is_gone(const struct gn_confine *c, const char *path)
+{
+    for (unsigned i = 0; i < GONE; i++) {
+        size_t n = strlen(c->near->gone[i]);
+
+        if (n && strncmp(path, c->near->gone[i], n) == 0 && path[n] == '/')
+            return true;
+    }
+    return false;
+}
+
+static void note_gone(const struct gn_confine *c, const char *path, size_t len)
+{
+    struct near *n = c->near;
+    char *to = n->gone[n->next_gone++ % GONE];
+
+    memcpy(to, path, len);
+    to[len] = 0;
+}
+
+static void forget_gone(const struct gn_confine *c)
+{
+    for (unsigned i = 0; i < GONE; i++)
+        c->near->gone[i][0] = 0;
+}
+
 int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, int *fd,
                       const char **base, struct gn_err *err)
 {
@@ -122,6 +156,8 @@ int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, i
 
     if (why)
         return gn_err_set(err, GN_E_BUG, "a path that must not be written: %s", why);
+    if (make)
+        forget_gone(c);
     dir = folder && is_near(c, path, folder) ? fcntl(c->near->fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (dir >= 0) {
         *fd = dir;
@@ -144,6 +180,9 @@ int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, i
         }
         if (next < 0) {
             int rc = path_err(err, errno, "enter the folder of", path);
+
+            if (rc == GN_E_NOTFOUND)
+                note_gone(c, path, (size_t)(slash - path));
             gn_fs_close(dir);
             return rc;
         }
@@ -183,6 +222,8 @@ int gn_confine_look(const struct gn_confine *c, const char *path, struct gn_spot
     int dir, rc;
 
     memset(out, 0, sizeof *out);
+    if (is_gone(c, path)) /* what must not be written is never noted as such */
+        return GN_OK;
     if (base && !gn_confine_refuses(path, strlen(path)) && is_near(c, path, (size_t)(base - path)))
         return look_in(c->near->fd, base + 1, path, out, err);
     rc = gn_confine_parent(c, path, false, &dir, &base, err);
