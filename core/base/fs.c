@@ -114,28 +114,78 @@ static int sync_parent(const char *path)
     return rc;
 }
 
-int gn_fs_replace(const char *path, const void *data, size_t len, mode_t mode, struct gn_err *err)
+struct gn_draft {
+    char *path, *tmp;
+    int fd;
+    int failed;   /* errno of the first write that did, or 0 */
+    bool renamed; /* tmp is no more */
+};
+
+int gn_draft_open(const char *path, mode_t mode, struct gn_draft **out, struct gn_err *err)
 {
+    struct gn_draft *d = gn_new(struct gn_draft);
     char nonce[17];
-    char *tmp;
-    int fd, rc = GN_OK;
+    int rc;
 
     gn_random_hex(nonce, 8);
-    tmp = gn_printf("%s.%s.tmp", path, nonce);
-    fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0) {
-        rc = gn_err_sys(err, errno, "cannot write '%s'", path);
-        goto out;
+    d->path = gn_strdup(path);
+    d->tmp = gn_printf("%s.%s.tmp", path, nonce);
+    d->fd = open(d->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (d->fd >= 0) {
+        if (fchmod(d->fd, mode) < 0)
+            d->failed = errno;
+        *out = d;
+        return GN_OK;
     }
-    if (fchmod(fd, mode) < 0 || gn_fs_write_all(fd, data, len) < 0 || fsync(fd) < 0 ||
-        rename(tmp, path) < 0 || sync_parent(path) < 0) {
-        rc = gn_err_sys(err, errno, "cannot write '%s'", path);
-        unlink(tmp);
-    }
-out:
-    gn_fs_close(fd);
-    free(tmp);
+    rc = gn_err_sys(err, errno, "cannot write '%s'", path);
+    free(d->path);
+    free(d->tmp);
+    free(d);
     return rc;
+}
+
+void gn_draft_add(struct gn_draft *d, const void *data, size_t len)
+{
+    if (!d->failed && gn_fs_write_all(d->fd, data, len) < 0)
+        d->failed = errno;
+}
+
+int gn_draft_end(struct gn_draft *d, bool sync, struct gn_err *err)
+{
+    int rc = GN_OK;
+
+    if (!d->failed && sync && fsync(d->fd) < 0)
+        d->failed = errno;
+    d->renamed = !d->failed && rename(d->tmp, d->path) == 0;
+    if (!d->failed && (!d->renamed || (sync && sync_parent(d->path) < 0)))
+        d->failed = errno;
+    if (d->failed)
+        rc = gn_err_sys(err, d->failed, "cannot write '%s'", d->path);
+    gn_draft_drop(d);
+    return rc;
+}
+
+void gn_draft_drop(struct gn_draft *d)
+{
+    if (!d)
+        return;
+    gn_fs_close(d->fd);
+    if (!d->renamed)
+        unlink(d->tmp);
+    free(d->path);
+    free(d->tmp);
+    free(d);
+}
+
+int gn_fs_replace(const char *path, const void *data, size_t len, mode_t mode, struct gn_err *err)
+{
+    struct gn_draft *d = NULL;
+    int rc = gn_draft_open(path, mode, &d, err);
+
+    if (rc)
+        return rc;
+    gn_draft_add(d, data, len);
+    return gn_draft_end(d, true, err);
 }
 
 bool gn_fs_keep(const char *path, const void *data, size_t len)

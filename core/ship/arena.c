@@ -1,5 +1,6 @@
 #include "arena.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,20 @@ void *gn_arena_room(struct gn_arena *a, size_t n)
     out = b->data + b->used;
     b->used += n;
     return out;
+}
+
+void *gn_arena_items(struct gn_arena *a, size_t n, size_t size)
+{
+    struct block *b = a->first;
+
+    if (size && n > SIZE_MAX / size)
+        abort();
+    if (b) {
+        size_t at = (b->used + 7) / 8 * 8;
+
+        b->used = at < b->cap ? at : b->cap;
+    }
+    return gn_arena_room(a, n * size);
 }
 
 const char *gn_arena_add(struct gn_arena *a, const char *s, size_t n)

@@ -15,6 +15,9 @@ const char *gn_arena_add(struct gn_arena *a, const char *s, size_t n);
 /* Room for n bytes, not initialised, as long. */
 void *gn_arena_room(struct gn_arena *a, size_t n);
 
+/* The same for n structs of size bytes. */
+void *gn_arena_items(struct gn_arena *a, size_t n, size_t size);
+
 /* What is in from lives as long as what is in a; from is gone.  NULL is nothing. */
 void gn_arena_merge(struct gn_arena *a, struct gn_arena *from);
 

@@ -1,8 +1,9 @@
 #include "guard.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "gnrrun/ship.h"
+#include "ignore.h"
 
 static const struct {
     const char *pattern;
@@ -32,12 +33,59 @@ static const struct {
     {".git-credentials", "passwords"},
 };
 
+#define N_NAMES (sizeof by_name / sizeof *by_name)
+
 const char *gn_guard_name(const char *path)
 {
-    for (size_t i = 0; i < sizeof by_name / sizeof *by_name; i++)
+    for (size_t i = 0; i < N_NAMES; i++)
         if (gn_glob_match(by_name[i].pattern, path, false))
             return by_name[i].what;
     return NULL;
+}
+
+struct gn_guard {
+    struct gn_ignore *names;
+    struct gn_ignore_filter filter;
+};
+
+struct gn_guard *gn_guard_new(void)
+{
+    struct gn_guard *g = gn_new(struct gn_guard);
+    struct gn_buf text = GN_BUF_INIT(GN_MAX_LINE);
+
+    /* Here the first one counts, there the last. */
+    for (size_t i = N_NAMES; i-- > 0;) {
+        if (!strchr(by_name[i].pattern, '/'))
+            gn_buf_adds(&text, by_name[i].pattern);
+        gn_buf_addc(&text, '\n');
+    }
+    g->names = gn_ignore_new();
+    gn_ignore_add(g->names, "", "guard", text.ptr, text.len);
+    gn_ignore_filter_add(&g->filter, g->names);
+    gn_buf_clear(&text);
+    return g;
+}
+
+void gn_guard_free(struct gn_guard *g)
+{
+    if (!g)
+        return;
+    gn_ignore_free(g->names);
+    free(g);
+}
+
+const char *gn_guard_file(const struct gn_guard *g, const char *path, const char *name, size_t len,
+                          bool is_hidden)
+{
+    struct gn_verdict v;
+
+    /* every pattern with a folder in it names one that begins with "." */
+    if (is_hidden)
+        return gn_guard_name(path);
+    if (!gn_ignore_may(&g->filter, name, len, false))
+        return NULL;
+    gn_ignore_match(g->names, name, false, &v);
+    return v.source ? by_name[N_NAMES - v.line].what : NULL;
 }
 
 static const char *find(const char *in, size_t len, const char *what)

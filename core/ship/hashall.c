@@ -16,21 +16,22 @@
 
 #define TRIES         4 /* the first, and three more */
 #define HASHERS_MAX   8
-#define PER_HASHER    ((uint64_t)4 << 20) /* so many bytes are worth one more */
-#define NAME_BYTES    ((uint64_t)1 << 10) /* what a million files take is taken off what is kept */
-#define KEEP_BELOW    ((uint64_t)1 << 20) /* what a kept file has at most */
+#define PER_HASHER    ((uint64_t)4 << 20)  /* so many bytes are worth one more */
+#define PER_FILE      ((uint64_t)16 << 10) /* to open one takes as long as to read so many */
+#define NAME_BYTES    ((uint64_t)1 << 10)  /* what a million files take is taken off what is kept */
+#define KEEP_BELOW    ((uint64_t)1 << 20)  /* what a kept file has at most */
 #define SHOW_PROGRESS ((uint64_t)128 << 20) /* so much to hash takes a moment */
 
 struct hashing {
+    struct gn_scan *scan;
     const struct gn_ctx *ctx;
     const struct gn_scan_opts *opts;
-    struct gn_walk *walk;
     _Atomic size_t next; /* the first that no reader has taken */
     _Atomic bool stop;   /* one has failed */
     _Atomic uint64_t kept;
     _Atomic uint64_t done; /* of total bytes to hash */
     uint64_t keep;         /* the most that may be kept */
-    uint64_t total, small; /* small: what is not large of it */
+    uint64_t total, work;  /* work: what is not large of it, and what each file costs */
 };
 
 /* One who reads files: there are several when there is much to read. */
@@ -39,7 +40,10 @@ struct hasher {
     struct gn_tree tree;
     struct gn_reader reader;
     struct gn_arena *kept;
-    bool tells; /* the one on the caller's thread */
+    struct gn_secrets secrets;
+    const struct gn_entry *at; /* what is read, */
+    const char *secret;        /* and what its first bytes look like; NULL: nothing of the kind */
+    bool tells;                /* the one on the caller's thread */
     pthread_t thread;
     bool started;
     int rc;
@@ -56,133 +60,139 @@ static void tell_progress(void *arg, uint64_t bytes)
         gn_event_progress(s->ctx, "hashing", done, s->total > done ? s->total : done + 1);
 }
 
-static bool same_file(const struct gn_found *a, const struct gn_found *b)
+static bool same_file(const struct stat *a, const struct stat *b)
 {
-    return a->ino == b->ino && a->e.size == b->e.size && a->e.mtime_ns == b->e.mtime_ns &&
-           a->ctime_ns == b->ctime_ns;
+    return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 /* What the guard says of the file's first bytes. */
 static int judge_head(void *arg, uint64_t at, const uint8_t *data, size_t len, struct gn_err *err)
 {
-    struct gn_found *f = arg;
+    struct hasher *h = arg;
 
     (void)err;
     if (at == 0)
-        f->secret = gn_guard_content(f->e.path, data, len);
+        h->secret = gn_guard_content(h->at->path, data, len);
     return GN_OK;
 }
 
-static int hash_large(struct hasher *h, struct gn_found *f, int fd, struct gn_err *err)
+static int hash_large(struct hasher *h, struct gn_entry *e, int fd, struct gn_err *err)
 {
     struct hashing *s = h->s;
     struct gn_blocks b = GN_BLOCKS_INIT;
     int rc = GN_OK;
 
     if (h->reader.data)
-        rc = gn_read_at(fd, f->e.path, 0, h->reader.buf, GN_GUARD_HEAD, err);
+        rc = gn_read_at(fd, e->path, 0, h->reader.buf, GN_GUARD_HEAD, err);
     if (!rc && h->reader.data)
-        rc = judge_head(f, 0, h->reader.buf, GN_GUARD_HEAD, err);
+        rc = judge_head(h, 0, h->reader.buf, GN_GUARD_HEAD, err);
     if (!rc)
-        rc = gn_blocks_read(fd, f->e.path, f->e.size, s->ctx, tell_progress, h, &b, err);
+        rc = gn_blocks_read(fd, e->path, e->size, s->ctx, tell_progress, h, &b, err);
     if (rc)
         return rc;
-    gn_blocks_root(&b, f->e.hash);
+    gn_blocks_root(&b, e->hash);
     if (s->opts->cache_file)
         gn_blocks_save(&b, s->ctx);
     gn_blocks_clear(&b);
     return GN_OK;
 }
 
-static bool may_keep(struct hashing *s, const struct gn_found *f)
+static bool may_keep(struct hashing *s, const struct gn_entry *e)
 {
-    uint64_t size = f->e.size;
+    uint64_t size = e->size;
 
     return size < KEEP_BELOW && s->keep && atomic_fetch_add(&s->kept, size) + size <= s->keep;
 }
 
-static int hash_and_keep(struct hasher *h, struct gn_found *f, int fd, struct gn_err *err)
+static int hash_and_keep(struct hasher *h, struct gn_entry *e, int fd, struct gn_err *err)
 {
-    size_t size = (size_t)f->e.size;
+    size_t size = (size_t)e->size;
     uint8_t *all = gn_arena_room(h->kept, size);
-    int rc = gn_read_at(fd, f->e.path, 0, all, size, err);
+    int rc = gn_read_at(fd, e->path, 0, all, size, err);
 
     if (rc)
         return rc;
     gn_hash_reset(h->reader.hash);
     gn_hash_add(h->reader.hash, all, size);
-    gn_hash_end(h->reader.hash, f->e.hash);
-    f->e.content = all;
+    gn_hash_end(h->reader.hash, e->hash);
+    e->content = all;
     tell_progress(h, size);
-    return h->reader.data ? judge_head(f, 0, all, size, err) : GN_OK;
+    return h->reader.data ? judge_head(h, 0, all, size, err) : GN_OK;
 }
 
-static int hash_content(struct hasher *h, struct gn_found *f, int fd, struct gn_err *err)
+static int hash_content(struct hasher *h, struct gn_entry *e, int fd, struct gn_err *err)
 {
     struct gn_extents x = GN_EXTENTS_INIT;
     int rc;
 
-    if (may_keep(h->s, f))
-        return hash_and_keep(h, f, fd, err);
-    f->e.content = NULL;
-    h->reader.how = gn_entry_hashing(&f->e);
+    if (may_keep(h->s, e))
+        return hash_and_keep(h, e, fd, err);
+    e->content = NULL;
+    h->reader.how = gn_entry_hashing(e);
     if (h->reader.how == GN_HASH_BLOCKS)
-        return hash_large(h, f, fd, err);
-    gn_extents_find(fd, f->e.size, f->e.blocks, &x);
-    rc = gn_reader_run(&h->reader, fd, f->e.path, f->e.size, &x, f->e.hash, err);
+        return hash_large(h, e, fd, err);
+    gn_extents_find(fd, e->size, e->blocks, &x);
+    rc = gn_reader_run(&h->reader, fd, e->path, e->size, &x, e->hash, err);
     gn_extents_clear(&x);
     return rc;
 }
 
-/* One reading: *quiet tells whether the file stood still meanwhile; f becomes what it is now. */
-static int hash_once(struct hasher *h, struct gn_found *f, bool *quiet, struct gn_err *err)
+/*
+ * One reading: *quiet tells whether the file stood still meanwhile; e becomes what it is now.  What is too
+ * young to be told from its next content gets no stamp.
+ */
+static int hash_once(struct hasher *h, struct gn_entry *e, bool *quiet, struct gn_err *err)
 {
-    struct gn_found after = *f;
     char shown[GN_SHOWN];
-    struct stat st;
+    struct stat st, after;
     int fd = -1;
-    int rc = gn_tree_file(&h->tree, f->e.path, &fd, err);
+    int rc = gn_tree_file(&h->tree, e->path, &fd, err);
 
     if (rc)
         return rc;
     *quiet = false;
     if (fstat(fd, &st) < 0) {
-        rc = gn_err_sys(err, errno, "cannot look at '%s'", gn_shown(f->e.path, shown));
+        rc = gn_err_sys(err, errno, "cannot look at '%s'", gn_shown(e->path, shown));
         goto out;
     }
-    gn_found_stat(f, &st);
-    rc = hash_content(h, f, fd, err);
+    gn_entry_stat(e, &st);
+    e->stamp = (int64_t)st.st_ctim.tv_sec + 1 >= h->s->scan->start_s ? 0 : gn_stamp(&st);
+    rc = hash_content(h, e, fd, err);
     if (rc == GN_E_CHANGED)
         rc = GN_OK; /* became shorter: the next reading tells */
-    else if (!rc && fstat(fd, &st) == 0) {
-        gn_found_stat(&after, &st);
-        *quiet = same_file(f, &after);
-    }
+    else if (!rc && fstat(fd, &after) == 0)
+        *quiet = same_file(&st, &after);
 out:
     gn_fs_close(fd);
     return rc;
 }
 
-static int hash_file(struct hasher *h, struct gn_found *f, struct gn_err *err)
+static int hash_file(struct hasher *h, struct gn_entry *e, struct gn_err *err)
 {
+    const struct gn_scan_opts *opts = h->s->opts;
     char shown[GN_SHOWN];
     bool quiet = false;
 
-    h->reader.data = h->s->opts->everything ? NULL : judge_head;
-    h->reader.data_arg = f;
+    h->at = e;
+    h->reader.data = opts->everything ? NULL : judge_head;
+    h->reader.data_arg = h;
     for (unsigned i = 0; i < TRIES && !quiet; i++) {
         int rc;
 
-        f->secret = NULL;
-        rc = hash_once(h, f, &quiet, err);
+        h->secret = NULL;
+        rc = hash_once(h, e, &quiet, err);
         if (rc)
             return rc;
     }
     if (!quiet) {
-        gn_err_set(err, GN_E_CHANGED, "'%s' changes while it is read", gn_shown(f->e.path, shown));
+        gn_err_set(err, GN_E_CHANGED, "'%s' changes while it is read", gn_shown(e->path, shown));
         return gn_err_hint(err, "wait until it is written, or add it to .gnrrunignore");
     }
-    f->hashed = true;
+    e->clean = !opts->everything && !h->secret;
+    if (h->secret && !gn_is_allowed(opts->allow, e->path))
+        gn_secrets_add(&h->secrets, e->path, h->secret);
     return GN_OK;
 }
 
@@ -194,11 +204,17 @@ static void *hash_some(void *arg)
 
     while (!h->rc && !atomic_load(&s->stop)) {
         size_t i = atomic_fetch_add(&s->next, 1);
+        struct gn_entry *e;
 
-        if (i >= s->walk->n)
+        if (i >= s->scan->n_todo)
             break;
-        if (s->walk->v[i].todo && !gn_entry_is_large(&s->walk->v[i].e))
-            h->rc = hash_file(h, &s->walk->v[i], &h->err);
+        if (i % 64 == 0 && gn_interrupted(s->ctx)) {
+            h->rc = gn_err_set(&h->err, GN_E_CANCEL, "interrupted");
+            break;
+        }
+        e = &s->scan->m->v[s->scan->todo[i]];
+        if (!gn_entry_is_large(e))
+            h->rc = hash_file(h, e, &h->err);
     }
     if (h->rc)
         atomic_store(&s->stop, true);
@@ -208,12 +224,12 @@ static void *hash_some(void *arg)
 /* The large ones, one after the other: each takes all cores. */
 static int hash_large_ones(struct hasher *h, struct gn_err *err)
 {
-    struct hashing *s = h->s;
+    struct gn_scan *s = h->s->scan;
     int rc = GN_OK;
 
-    for (size_t i = 0; i < s->walk->n && !rc; i++)
-        if (s->walk->v[i].todo && !s->walk->v[i].hashed)
-            rc = hash_file(h, &s->walk->v[i], err);
+    for (size_t i = 0; i < s->n_todo && !rc; i++)
+        if (gn_entry_is_large(&s->m->v[s->todo[i]]))
+            rc = hash_file(h, &s->m->v[s->todo[i]], err);
     return rc;
 }
 
@@ -229,7 +245,7 @@ static int hasher_open(struct hasher *h, struct hashing *s, bool tells, struct g
 
 static void hasher_close(struct hasher *h)
 {
-    gn_arena_merge(h->s->walk->arena, h->kept);
+    gn_arena_merge(h->s->scan->m->arena, h->kept);
     gn_reader_clear(&h->reader);
     gn_tree_close(&h->tree);
 }
@@ -237,7 +253,7 @@ static void hasher_close(struct hasher *h)
 static size_t count_hashers(const struct hashing *s)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t n = (size_t)(s->small / PER_HASHER);
+    size_t n = (size_t)(s->work / PER_HASHER);
 
     n = cores > 0 && n > (size_t)cores ? (size_t)cores : n;
     return n < 1 ? 1 : n > HASHERS_MAX ? HASHERS_MAX : n;
@@ -266,30 +282,32 @@ static int read_all(struct hashing *s, struct gn_err *err)
             rc = h[i].rc;
             *err = h[i].err;
         }
+        gn_secrets_join(&s->scan->secrets, &h[i].secrets);
     }
     if (!rc)
         rc = hash_large_ones(&h[0], err);
+    if (!rc)
+        gn_secrets_join(&s->scan->secrets, &h[0].secrets);
     for (size_t i = 0; i < opened; i++)
         hasher_close(&h[i]);
     return rc;
 }
 
-int gn_walk_hash(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, struct gn_walk *w,
-                 struct gn_err *err)
+int gn_scan_hash(struct gn_scan *scan, struct gn_err *err)
 {
-    struct hashing s = {.ctx = ctx, .opts = opts, .walk = w};
+    struct hashing s = {.scan = scan, .ctx = scan->ctx, .opts = scan->opts};
     int rc;
 
-    for (size_t i = 0; i < w->n; i++) {
-        const struct gn_found *f = &w->v[i];
+    for (size_t i = 0; i < scan->n_todo; i++) {
+        const struct gn_entry *e = &scan->m->v[scan->todo[i]];
 
-        s.total += f->todo ? f->e.size + 1 : 0;
-        s.small += f->todo && !gn_entry_is_large(&f->e) ? f->e.size : 0;
+        s.total += e->size + 1;
+        s.work += gn_entry_is_large(e) ? 0 : e->size + PER_FILE;
     }
-    if (opts->keep_bytes / NAME_BYTES > w->n)
-        s.keep = opts->keep_bytes - w->n * NAME_BYTES;
+    if (s.opts->keep_bytes / NAME_BYTES > scan->m->n)
+        s.keep = s.opts->keep_bytes - scan->m->n * NAME_BYTES;
     rc = s.total ? read_all(&s, err) : GN_OK;
     if (!rc && s.total >= SHOW_PROGRESS)
-        gn_event_progress(ctx, "hashing", s.total, s.total);
+        gn_event_progress(s.ctx, "hashing", s.total, s.total);
     return rc;
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "glob.h"
-#include "gnrrun/ship.h"
+#include "ignore.h"
 
 struct rule {
     const char *shown;   /* as written, without the blanks at its end */
@@ -25,13 +25,24 @@ struct source {
 };
 
 struct gn_ignore {
+    const struct gn_ignore *above; /* weaker than all here; NULL: nothing is */
     struct source *v;
     size_t n, cap;
+    struct gn_ignore_filter filter; /* of those above, too */
 };
 
 struct gn_ignore *gn_ignore_new(void)
 {
     return gn_new(struct gn_ignore);
+}
+
+struct gn_ignore *gn_ignore_below(const struct gn_ignore *above)
+{
+    struct gn_ignore *ig = gn_ignore_new();
+
+    ig->above = above;
+    ig->filter = above->filter;
+    return ig;
 }
 
 static void source_clear(struct source *s)
@@ -91,6 +102,46 @@ static void rule_init(struct rule *r, const char *shown, char *store, unsigned l
     r->literal = strcspn(store, "*?[\\");
 }
 
+static void filter_bit(struct gn_ignore_filter *f, char c, unsigned bit, bool only_dirs)
+{
+    f->may[(unsigned char)c] |= (uint8_t)(bit << GN_FILTER_DIR);
+    if (!only_dirs)
+        f->may[(unsigned char)c] |= (uint8_t)bit;
+}
+
+/* The final bracket of a pattern when it is a plain list: "*.py[cod]". */
+static bool filter_brackets(struct gn_ignore_filter *f, const struct rule *r)
+{
+    const char *open = strrchr(r->pattern, '['), *end = r->pattern + r->len - 1;
+
+    if (!open || open != strchr(r->pattern, '[') || (open > r->pattern && open[-1] == '\\') ||
+        open + 1 >= end || strcspn(open + 1, "!^-[\\]") != (size_t)(end - (open + 1)))
+        return false;
+    for (const char *p = open + 1; p < end; p++)
+        filter_bit(f, *p, GN_FILTER_LAST, r->only_dirs);
+    return true;
+}
+
+/* What every name has in common that the rule can match. */
+static void filter_rule(struct gn_ignore_filter *f, const struct rule *r)
+{
+    char last = r->len ? r->pattern[r->len - 1] : '\0';
+
+    if (r->by_name && r->literal)
+        filter_bit(f, r->pattern[0], GN_FILTER_FIRST, r->only_dirs);
+    else if (last && !strchr("*?]\\/", last))
+        filter_bit(f, last, GN_FILTER_LAST, r->only_dirs);
+    else if (last != ']' || !filter_brackets(f, r))
+        f->any |= r->only_dirs ? GN_FILTER_ANY_DIR : GN_FILTER_ANY_DIR | GN_FILTER_ANY_FILE;
+}
+
+void gn_ignore_filter_add(struct gn_ignore_filter *f, const struct gn_ignore *ig)
+{
+    for (size_t i = 0; i < sizeof f->may; i++)
+        f->may[i] |= ig->filter.may[i];
+    f->any |= ig->filter.any;
+}
+
 static void add_line(struct source *s, char *line, size_t len, char *store, unsigned number)
 {
     const char *nul = memchr(line, '\0', len);
@@ -134,24 +185,13 @@ void gn_ignore_add(struct gn_ignore *ig, const char *dir, const char *source, co
         }
         start = next;
     }
+    for (size_t i = 0; i < s->n; i++)
+        filter_rule(&ig->filter, &s->v[i]);
 }
 
 static bool is_below(const char *path, const char *dir, size_t dir_len)
 {
     return !dir_len || (!strncmp(path, dir, dir_len) && path[dir_len] == '/');
-}
-
-void gn_ignore_pop(struct gn_ignore *ig, const char *dir)
-{
-    size_t len = strlen(dir);
-
-    while (ig->n) {
-        struct source *s = &ig->v[ig->n - 1];
-        if (strcmp(s->dir, dir) && !is_below(s->dir, dir, len))
-            break;
-        source_clear(s);
-        ig->n--;
-    }
 }
 
 static bool match_name(const struct rule *r, const char *name)
@@ -190,6 +230,20 @@ static bool rule_matches(const struct rule *r, const char *path, const char *nam
     return r->by_name ? match_name(r, name) : match_path(r, path);
 }
 
+/* The rule of one file that decides; NULL: none does. */
+static const struct rule *judge(const struct source *s, const char *path, const char *name,
+                                bool is_dir)
+{
+    const char *rel = s->dir_len ? path + s->dir_len + 1 : path;
+
+    if (!is_below(path, s->dir, s->dir_len))
+        return NULL;
+    for (size_t k = s->n; k-- > 0;)
+        if (rule_matches(&s->v[k], rel, name, is_dir))
+            return &s->v[k];
+    return NULL;
+}
+
 void gn_ignore_match(const struct gn_ignore *ig, const char *path, bool is_dir,
                      struct gn_verdict *out)
 {
@@ -197,20 +251,15 @@ void gn_ignore_match(const struct gn_ignore *ig, const char *path, bool is_dir,
     const char *name = slash ? slash + 1 : path;
 
     *out = (struct gn_verdict){.ignored = false};
-    for (size_t i = ig->n; i-- > 0;) {
-        const struct source *s = &ig->v[i];
-        const char *rel = s->dir_len ? path + s->dir_len + 1 : path;
+    for (; ig; ig = ig->above)
+        for (size_t i = ig->n; i-- > 0;) {
+            const struct rule *r = judge(&ig->v[i], path, name, is_dir);
 
-        if (!is_below(path, s->dir, s->dir_len))
-            continue;
-        for (size_t k = s->n; k-- > 0;) {
-            const struct rule *r = &s->v[k];
-            if (!rule_matches(r, rel, name, is_dir))
+            if (!r)
                 continue;
-            *out = (struct gn_verdict){!r->negated, s->name, r->shown, r->line};
+            *out = (struct gn_verdict){!r->negated, ig->v[i].name, r->shown, r->line};
             return;
         }
-    }
 }
 
 bool gn_glob_match(const char *pattern, const char *path, bool is_dir)

@@ -8,7 +8,8 @@
 #include "wire.h"
 
 #define MAGIC          "gnrrun manifest 1\n"
-#define MIN_ENTRY      62 /* bytes of an entry in the file */
+#define MIN_ENTRY      62                 /* bytes of an entry in the file */
+#define SEAL_BYTES     ((size_t)64 << 10) /* hashed at once; an entry has less */
 #define MAX_FILE_BYTES ((uint64_t)1 << 60)
 
 void gn_manifest_free(struct gn_manifest *m)
@@ -33,17 +34,20 @@ static void put_identity(struct gn_buf *b, const struct gn_entry *e)
 
 void gn_manifest_seal(struct gn_manifest *m)
 {
-    struct gn_buf b = GN_BUF_INIT((size_t)64 << 10);
+    struct gn_buf b = GN_BUF_INIT(SEAL_BYTES * 2);
     struct gn_hash *h = gn_hash_new();
     uint8_t hash[GN_HASH_LEN];
 
     m->bytes = 0;
     for (size_t i = 0; i < m->n; i++) {
-        gn_buf_reset(&b);
         put_identity(&b, &m->v[i]);
-        gn_hash_add(h, b.ptr, b.len);
         m->bytes += m->v[i].size;
+        if (b.len < SEAL_BYTES)
+            continue;
+        gn_hash_add(h, b.ptr, b.len);
+        gn_buf_reset(&b);
     }
+    gn_hash_add(h, b.ptr, b.len);
     gn_hash_end(h, hash);
     gn_hex(hash, sizeof hash, m->id);
     gn_hash_free(h);

@@ -1,6 +1,7 @@
 /*
- * scan.h - what gn_scan() is made of: walk.c finds the entries, statall.c looks at
- * them, hashall.c reads them, scan.c puts the answer together, why.c explains.
+ * scan.h - what gn_scan() is made of: walk.c goes through the folders with several threads, each is
+ * listed and looked at by folder.c, place.c makes the sorted entries of them and takes hashes from
+ * the cache, hashall.c reads what is left, scan.c puts the answer together, why.c explains.
  */
 #ifndef GN_SHIP_SCAN_H
 #define GN_SHIP_SCAN_H
@@ -8,42 +9,41 @@
 #include <sys/stat.h>
 
 #include "arena.h"
+#include "cache.h"
 #include "gnrrun/ship.h"
-#include "rules.h"
 
-struct gn_found {
-    struct gn_entry e;
-    uint64_t ino;
-    int64_t ctime_ns;
-    const char *secret; /* what its first bytes look like; NULL: nothing of the kind */
-    bool later;         /* a file that was listed and is not looked at yet */
-    bool todo, hashed;  /* to be read; read and quiet */
+/* What looks like a secret and is not allowed. */
+struct gn_secrets {
+    size_t n;
+    const char *path, *what; /* of the first in order */
+};
+void gn_secrets_add(struct gn_secrets *s, const char *path, const char *what);
+void gn_secrets_join(struct gn_secrets *s, struct gn_secrets *from); /* from is empty then */
+
+struct gn_scan {
+    const struct gn_ctx *ctx;
+    const struct gn_scan_opts *opts;
+    int64_t start_s; /* files touched since then, or shortly before, are racy */
+    struct gn_cache cache;
+    struct gn_manifest *m;
+    uint32_t *todo; /* the files to be read, by index, rising */
+    size_t n_todo;
+    uint64_t stored; /* bytes of all files, without the holes of huge ones */
+    size_t known;    /* entries that are in the cache just as they are */
+    struct gn_secrets secrets;
 };
 
-/* All that the walk found, in the order it came. */
-struct gn_walk {
-    struct gn_found *v;
-    size_t n, cap;
-    struct gn_arena *arena;
-};
+/* Find all entries; hashes as far as the cache has them, the others are to do. */
+GN_MUST int gn_scan_walk(struct gn_scan *s, struct gn_err *err);
 
-GN_MUST int gn_walk(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, struct gn_walk *w,
-                    struct gn_err *err);
+/* Read and hash what is to do. */
+GN_MUST int gn_scan_hash(struct gn_scan *s, struct gn_err *err);
 
-/* Look at those that are still to be looked at; the ones that are gone are taken out. */
-GN_MUST int gn_walk_stat(const struct gn_ctx *ctx, const char *root, struct gn_walk *w,
-                         struct gn_err *err);
-
-/* Read and hash those that are todo; what looks like a secret is said, not judged (hashall.c). */
-GN_MUST int gn_walk_hash(const struct gn_ctx *ctx, const struct gn_scan_opts *opts,
-                         struct gn_walk *w, struct gn_err *err);
-
-/* Fill e from st, but for strings and hash. */
-void gn_found_stat(struct gn_found *f, const struct stat *st);
+/* Fill e from st, but for strings, stamp and hash. */
+void gn_entry_stat(struct gn_entry *e, const struct stat *st);
 
 /* An entry's stamp; never 0. */
 uint64_t gn_stamp(const struct stat *st);
-uint64_t gn_found_stamp(const struct gn_found *f);
 
 /* Is path, or a folder above it, one of skip? */
 bool gn_is_skipped(const struct gn_strs *skip, const char *path);

@@ -6,6 +6,7 @@
 
 #include "gnrrun/fs.h"
 #include "guard.h"
+#include "rules.h"
 #include "scan.h"
 #include "tree.h"
 
@@ -71,6 +72,18 @@ static bool is_environment(const struct asker *a, const char *part, int dir)
     return false;
 }
 
+static int enter(struct asker *a, const char *path, struct gn_err *err)
+{
+    struct gn_rules *here = NULL;
+    int rc = gn_rules_enter(a->rules, a->dir, path, GN_RULES_GIT | GN_RULES_OWN, &here, err);
+
+    if (rc)
+        return rc;
+    gn_rules_leave(a->rules);
+    a->rules = here;
+    return GN_OK;
+}
+
 /* Judge one part, whose last name is name; *is_dir: it can be entered, and was. */
 static int judge(struct asker *a, const char *part, const char *name, bool *is_dir,
                  struct gn_err *err)
@@ -98,7 +111,7 @@ static int judge(struct asker *a, const char *part, const char *name, bool *is_d
         a->v = (struct gn_verdict){true, GN_RULES_BUILT_IN, "a virtual environment", 0};
     gn_fs_close(a->dir);
     a->dir = fd;
-    return gn_rules_enter(a->rules, fd, part, err);
+    return enter(a, part, err);
 }
 
 /* From the root inwards, to the first part that is ignored. */
@@ -150,7 +163,7 @@ int gn_scan_why(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, const
         rc = gn_err_set(err, GN_E_USAGE, "'%s' is no folder", gn_shown(opts->root, shown));
         goto out;
     }
-    rc = gn_rules_enter(a.rules, a.dir, "", err);
+    rc = enter(&a, "", err);
     if (!rc)
         rc = ask(&a, clean, text, err);
     if (rc)
@@ -161,7 +174,7 @@ int gn_scan_why(const struct gn_ctx *ctx, const struct gn_scan_opts *opts, const
     *shipped = !a.v.ignored;
 out:
     gn_fs_close(a.dir);
-    gn_rules_free(a.rules);
+    gn_rules_leave(a.rules);
     gn_tree_close(&tree);
     return rc;
 }

@@ -31,6 +31,14 @@ GN_MUST int gn_fs_read(const char *path, struct gn_buf *out, struct gn_err *err)
 GN_MUST int gn_fs_replace(const char *path, const void *data, size_t len, mode_t mode,
                           struct gn_err *err);
 
+/* The same piece by piece: what goes wrong on the way is said at the end.  sync false: it is only a
+ * cache, whose reader sees when it is torn. */
+struct gn_draft;
+GN_MUST int gn_draft_open(const char *path, mode_t mode, struct gn_draft **out, struct gn_err *err);
+void gn_draft_add(struct gn_draft *d, const void *data, size_t len);
+GN_MUST int gn_draft_end(struct gn_draft *d, bool sync, struct gn_err *err); /* frees */
+void gn_draft_drop(struct gn_draft *d); /* as if it had not begun; NULL is allowed */
+
 /* The same for what is only a cache: not synced, its reader sees when it is torn.  False on failure. */
 bool gn_fs_keep(const char *path, const void *data, size_t len);
 

@@ -41,8 +41,9 @@ void gn_ignore_free(struct gn_ignore *ig);
 void gn_ignore_add(struct gn_ignore *ig, const char *dir, const char *source, const char *text,
                    size_t len);
 
-/* Forget rules that were added for dir and folders below it (a walk that leaves a folder). */
-void gn_ignore_pop(struct gn_ignore *ig, const char *dir);
+/* Rules that are stronger than those of above, which must live longer and stay as they are: then
+ * several threads may ask at the same time. */
+struct gn_ignore *gn_ignore_below(const struct gn_ignore *above);
 
 /* The verdict on path (relative, no leading ./) alone: the caller has seen that no parent is ignored. */
 void gn_ignore_match(const struct gn_ignore *ig, const char *path, bool is_dir,
@@ -67,6 +68,7 @@ struct gn_entry {
     uint8_t hash[GN_HASH_LEN]; /* GN_FILE: SHA-256 of the content (see below); else zeros */
     uint16_t mode;             /* permission bits, 0777 at most */
     uint8_t kind;              /* enum gn_kind */
+    bool clean;                /* the guard saw the content and found no secret; the scan's own */
 };
 
 /* Sorted by path as unsigned bytes.  Folders are entries too (empty ones must survive). */

@@ -48,13 +48,14 @@ static void blanks_at_the_end_do_not_count(void **state)
                         "a", false));
 }
 
-static void a_rule_counts_in_its_folder_until_it_is_popped(void **state)
+static void a_rule_counts_in_its_folder_and_below(void **state)
 {
-    struct gn_ignore *ig = gn_ignore_new();
+    struct gn_ignore *top = gn_ignore_new(), *ig;
     struct gn_verdict v;
 
     (void)state;
-    gn_ignore_add(ig, "", ".gitignore", "*.log\n", 6);
+    gn_ignore_add(top, "", ".gitignore", "*.log\n", 6);
+    ig = gn_ignore_below(top);
     gn_ignore_add(ig, "sub", "sub/.gitignore", "# x\n!keep.log\n/only\n", 20);
     gn_ignore_match(ig, "sub/keep.log", false, &v);
     assert_false(v.ignored);
@@ -65,12 +66,12 @@ static void a_rule_counts_in_its_folder_until_it_is_popped(void **state)
     assert_true(v.ignored);
     gn_ignore_match(ig, "sub/only", false, &v);
     assert_true(v.ignored);
-    gn_ignore_pop(ig, "sub");
-    gn_ignore_match(ig, "sub/keep.log", false, &v);
-    assert_true(v.ignored);
-    gn_ignore_match(ig, "sub/only", false, &v);
-    assert_null(v.source);
     gn_ignore_free(ig);
+    gn_ignore_match(top, "sub/keep.log", false, &v);
+    assert_true(v.ignored);
+    gn_ignore_match(top, "sub/only", false, &v);
+    assert_null(v.source);
+    gn_ignore_free(top);
 }
 
 static void a_hostile_pattern_takes_no_time(void **state)
@@ -103,7 +104,7 @@ int main(void)
         cmocka_unit_test(the_last_matching_line_wins),
         cmocka_unit_test(slashes_anchor_a_pattern),
         cmocka_unit_test(blanks_at_the_end_do_not_count),
-        cmocka_unit_test(a_rule_counts_in_its_folder_until_it_is_popped),
+        cmocka_unit_test(a_rule_counts_in_its_folder_and_below),
         cmocka_unit_test(a_hostile_pattern_takes_no_time),
         cmocka_unit_test(patterns_of_results_match_alone),
     };
