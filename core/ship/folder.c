@@ -16,8 +16,6 @@
 #define PIECE       ((size_t)256) /* of files to be looked at, where others help */
 #define HELP_FROM   (PIECE * 8)
 
-static const uint8_t look_later = 0xff; /* a kind: it is a file, the list says */
-
 static int64_t to_ns(const struct timespec *t)
 {
     return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
@@ -55,10 +53,10 @@ static void seen_stat(struct gn_seen *seen, const struct stat *st)
     gn_entry_stat(&e, st);
     seen->size = e.size;
     seen->mtime_ns = e.mtime_ns;
-    seen->blocks = e.blocks;
+    seen->blocks = e.blocks & (((uint64_t)1 << 48) - 1);
     seen->stamp = gn_stamp(st);
-    seen->mode = e.mode;
-    seen->kind = e.kind;
+    seen->mode = e.mode & 07777U;
+    seen->kind = e.kind & 3U;
 }
 
 /* --- opening ------------------------------------------------------------------------------------ */
@@ -180,6 +178,7 @@ static int list(struct gn_walker *w, struct gn_folder *f, unsigned *rules, struc
     }
     if (errno)
         return gn_err_sys(err, errno, "cannot list '%s'", gn_shown(w->path, shown));
+    gn_buf_add(&w->text, "\0\0\0\0\0\0\0", 8); /* for names.c */
     if (w->cap_spare < w->cap_names) {
         w->cap_spare = w->cap_names;
         w->spare = gn_realloc(w->spare, w->cap_spare, sizeof *w->spare);
@@ -205,26 +204,28 @@ static int set_name(struct gn_walker *w, const struct gn_folder *f, const char *
     return GN_OK;
 }
 
-static struct gn_seen *keep_name(struct gn_walker *w, const char *name, size_t len, uint8_t kind)
+static struct gn_seen *keep(struct gn_walker *w, const char *path)
 {
     GN_GROW(w->seen, w->n_seen, w->cap_seen);
-    w->seen[w->n_seen] = (struct gn_seen){.name = (uint32_t)w->kept.len, .kind = kind};
-    gn_buf_add(&w->kept, name, len + 1);
+    w->seen[w->n_seen] = (struct gn_seen){.path = path};
     return &w->seen[w->n_seen++];
 }
 
-static int keep_link(struct gn_walker *w, const struct gn_folder *f, const char *name, size_t len,
+static int keep_link(struct gn_walker *w, const struct gn_folder *f, const char *name,
                      const struct stat *st, struct gn_err *err)
 {
-    char target[GN_PATH_LIMIT], shown[GN_SHOWN];
+    char target[GN_PATH_LIMIT], shown[GN_SHOWN], *path;
+    size_t len = strlen(w->path);
     ssize_t n = readlinkat(dirfd(f->dir), name, target, sizeof target);
 
     if (n <= 0 || (size_t)n == sizeof target)
         return gn_err_set(err, GN_E_CHANGED, "cannot read the symbolic link '%s'",
                           gn_shown(w->path, shown));
-    target[n] = '\0';
-    seen_stat(keep_name(w, name, len, GN_LINK), st);
-    gn_buf_add(&w->kept, target, (size_t)n + 1);
+    path = gn_arena_room(w->strings, len + (size_t)n + 2);
+    memcpy(path, w->path, len + 1);
+    memcpy(path + len + 1, target, (size_t)n);
+    path[len + 1 + (size_t)n] = '\0';
+    seen_stat(keep(w, path), st);
     return GN_OK;
 }
 
@@ -255,6 +256,7 @@ static int judge(struct gn_walker *w, struct gn_folder *f, const struct gn_name 
     char shown[GN_SHOWN];
     struct stat st = {.st_mode = n->type == DT_DIR ? S_IFDIR : S_IFREG};
     bool now = n->type != DT_REG && n->type != DT_DIR;
+    struct gn_seen *seen;
     int rc = set_name(w, f, name, n->len, err);
 
     if (rc)
@@ -266,16 +268,17 @@ static int judge(struct gn_walker *w, struct gn_folder *f, const struct gn_name 
     }
     if (is_out(w, f, name, n->len, S_ISDIR(st.st_mode)))
         return GN_OK;
-    if (S_ISDIR(st.st_mode))
-        keep_name(w, name, n->len, GN_DIR);
-    else if (S_ISREG(st.st_mode) && !now)
-        keep_name(w, name, n->len, look_later);
-    else if (S_ISREG(st.st_mode))
-        seen_stat(keep_name(w, name, n->len, GN_FILE), &st);
-    else if (S_ISLNK(st.st_mode))
-        return keep_link(w, f, name, n->len, &st, err);
-    else
+    if (S_ISLNK(st.st_mode))
+        return keep_link(w, f, name, &st, err);
+    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
         note_odd(w);
+        return GN_OK;
+    }
+    seen = keep(w, gn_arena_add(w->strings, w->path, f->path_len + (f->path_len > 0) + n->len));
+    seen->kind = S_ISDIR(st.st_mode) ? GN_DIR : GN_FILE;
+    seen->later = n->type == DT_REG;
+    if (seen->kind == GN_FILE && now)
+        seen_stat(seen, &st);
     return GN_OK;
 }
 
@@ -299,13 +302,10 @@ static size_t settle(struct gn_walker *w, struct gn_folder *f, struct gn_folder 
 
     f->n = w->n_seen;
     f->v = gn_arena_items(w->arena, f->n, sizeof *f->v);
-    f->names = gn_arena_room(w->arena, w->kept.len);
     if (f->n)
         memcpy(f->v, w->seen, f->n * sizeof *f->v);
-    if (w->kept.len)
-        memcpy(f->names, w->kept.ptr, w->kept.len);
     for (size_t i = 0; i < f->n; i++) {
-        const char *name = f->names + f->v[i].name;
+        const char *name = f->v[i].path + f->path_len + (f->path_len > 0);
         struct gn_folder *sub;
 
         if (f->v[i].kind != GN_DIR)
@@ -330,36 +330,25 @@ void gn_folder_of_one(struct gn_walker *w, struct gn_folder *f, const char *name
 {
     struct gn_folder *none = NULL;
 
-    seen_stat(keep_name(w, name, strlen(name), GN_FILE), st);
+    seen_stat(keep(w, gn_arena_add(w->strings, name, strlen(name))), st);
     settle(w, f, &none);
 }
 
-static int look_at(struct gn_walker *w, struct gn_folder *f, struct gn_seen *seen,
-                   struct gn_err *err)
+static int look_at(struct gn_folder *f, struct gn_seen *seen, struct gn_err *err)
 {
-    const char *name = f->names + seen->name;
+    const char *name = seen->path + f->path_len + (f->path_len > 0);
     char shown[GN_SHOWN];
     struct stat st;
 
     if (fstatat(dirfd(f->dir), name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-        if (S_ISREG(st.st_mode)) {
-            seen_stat(seen, &st);
+        seen_stat(seen, &st);
+        if (S_ISREG(st.st_mode))
             return GN_OK;
-        }
-        gn_folder_path(w, f);
-        if (set_name(w, f, name, strlen(name), err))
-            return err->code;
         return gn_err_set(err, GN_E_CHANGED, "'%s' was replaced while it was looked at",
-                          gn_shown(w->path, shown));
+                          gn_shown(seen->path, shown));
     }
-    if (errno != ENOENT) {
-        int e = errno;
-
-        gn_folder_path(w, f);
-        if (set_name(w, f, name, strlen(name), err))
-            return err->code;
-        return gn_err_sys(err, e, "cannot look at '%s'", gn_shown(w->path, shown));
-    }
+    if (errno != ENOENT)
+        return gn_err_sys(err, errno, "cannot look at '%s'", gn_shown(seen->path, shown));
     seen->gone = true;
     atomic_fetch_sub(&f->total, 1);
     return GN_OK;
@@ -377,8 +366,8 @@ static int look_at_files(struct gn_walker *w, struct gn_folder *f, struct gn_err
         if (gn_interrupted(w->crew->scan->ctx))
             return gn_err_set(err, GN_E_CANCEL, "interrupted");
         for (; at < end && !rc; at++)
-            if (f->v[at].kind == look_later)
-                rc = look_at(w, f, &f->v[at], err);
+            if (f->v[at].later)
+                rc = look_at(f, &f->v[at], err);
     }
     return rc;
 }
@@ -430,7 +419,6 @@ static int list_open(struct gn_walker *w, struct gn_folder *f, struct gn_err *er
     f->mtime_ns = to_ns(&st.st_mtim);
     f->mode = (uint16_t)((st.st_mode & 0777) | 0700);
     w->n_seen = 0;
-    gn_buf_reset(&w->kept);
     rc = list(w, f, &files, err);
     if (rc || f->left_out)
         return rc;

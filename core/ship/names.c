@@ -11,27 +11,27 @@
 
 static size_t common(const struct gn_name *v, size_t n, const char *text)
 {
+    const char *first = text + v[0].at;
     size_t len = v[0].len;
 
     for (size_t i = 1; i < n && len; i++) {
-        size_t k = 0;
+        const char *other = text + v[i].at;
 
-        if (len > v[i].len)
-            len = v[i].len;
-        while (k < len && text[v[0].at + k] == text[v[i].at + k])
-            k++;
-        len = k;
+        while (len && memcmp(first, other, len) != 0)
+            len--;
     }
     return len;
 }
 
-static uint64_t key_of(const char *p, size_t len)
+/* Eight bytes may be read behind the name's end. */
+static uint64_t key_of(const char *name, size_t len)
 {
-    uint64_t key = 0;
+    const uint8_t *p = (const uint8_t *)name;
+    uint64_t key = (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
+                   (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
+                   (uint64_t)p[6] << 8 | (uint64_t)p[7];
 
-    for (size_t i = 0; i < 8; i++)
-        key = key << 8 | (i < len ? (uint8_t)p[i] : 0U);
-    return key;
+    return len >= 8 ? key : len ? key & ~(uint64_t)0 << (64 - 8 * len) : 0;
 }
 
 /* Names are not empty and hold no NUL, so that the shorter one, filled up with zeros, comes first. */

@@ -82,41 +82,35 @@ static void place_file(struct gn_walker *w, const struct gn_folder *f, const str
         gn_secrets_add(&w->secrets, e->path, what);
 }
 
-/* f->path_len bytes of w->path are its folder. */
 static void place_entry(struct gn_walker *w, const struct gn_folder *f, const struct gn_seen *seen,
-                        struct gn_entry *e)
+                        const char *name, struct gn_entry *e)
 {
-    const char *name = f->names + seen->name;
-    size_t len = strlen(name), at = f->path_len;
-    char *path = gn_arena_room(w->strings, at + len + 2);
+    size_t len = strlen(name);
     const struct gn_cached *c = gn_cache_find(&w->cached, name, len);
 
-    memcpy(path, w->path, at);
-    if (at)
-        path[at++] = '/';
-    memcpy(path + at, name, len + 1);
-    e->path = path;
-    e->kind = seen->kind;
+    *e = (struct gn_entry){.path = seen->path, .kind = seen->kind};
+    if (seen->kind == GN_DIR) {
+        e->mode = seen->sub->mode;
+        e->mtime_ns = seen->sub->mtime_ns;
+        w->known += c && c->kind == GN_DIR && c->mode == e->mode;
+        return;
+    }
     e->mode = seen->mode;
     e->mtime_ns = seen->mtime_ns;
     if (seen->kind == GN_FILE) {
         place_file(w, f, seen, name, len, e);
         w->known += take_hash(w, e, c);
-    } else if (seen->kind == GN_LINK) {
-        e->link = gn_arena_add(w->strings, name + len + 1, strlen(name + len + 1));
+    } else {
+        e->link = name + len + 1;
         w->known += c && c->kind == GN_LINK && c->mode == e->mode &&
                     strlen(e->link) == c->link_len && !memcmp(e->link, c->link, c->link_len);
-    } else {
-        e->mode = seen->sub->mode;
-        e->mtime_ns = seen->sub->mtime_ns;
-        w->known += c && c->kind == GN_DIR && c->mode == e->mode;
     }
 }
 
 int gn_folder_place(struct gn_walker *w, struct gn_task t, struct gn_err *err)
 {
     struct gn_folder *f = t.f;
-    size_t at = f->first;
+    size_t at = f->first, skip = f->path_len + (f->path_len > 0);
 
     if (gn_interrupted(w->crew->scan->ctx))
         return gn_err_set(err, GN_E_CANCEL, "interrupted");
@@ -127,9 +121,9 @@ int gn_folder_place(struct gn_walker *w, struct gn_task t, struct gn_err *err)
 
         if (seen->gone || (seen->kind == GN_DIR && seen->sub->left_out))
             continue;
-        while (w->n_open && is_due(w->open[w->n_open - 1], f->names + seen->name))
+        while (w->n_open && is_due(w->open[w->n_open - 1], seen->path + skip))
             end_open(w, &at);
-        place_entry(w, f, seen, &w->crew->scan->m->v[at++]);
+        place_entry(w, f, seen, seen->path + skip, &w->crew->scan->m->v[at++]);
         if (seen->kind != GN_DIR)
             continue;
         GN_GROW(w->open, w->n_open, w->cap_open);

@@ -141,6 +141,8 @@ static void save_cache(const struct gn_scan *s)
     const char *file = s->opts->cache_file;
     size_t lasting = 0;
 
+    if (s->known == s->m->n && s->known == s->cache.entries)
+        return;
     for (size_t i = 0; i < s->m->n; i++)
         lasting += s->m->v[i].kind != GN_FILE || s->m->v[i].stamp;
     if (s->known == s->cache.entries && s->known == lasting)

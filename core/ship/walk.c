@@ -146,7 +146,6 @@ static void crew_open(struct gn_crew *c, struct gn_scan *s, struct gn_guard *gua
         w->arena = gn_arena_new();
         w->strings = gn_arena_new();
         w->text = (struct gn_buf)GN_BUF_INIT(UINT32_MAX);
-        w->kept = (struct gn_buf)GN_BUF_INIT(UINT32_MAX);
         w->err = (struct gn_err)GN_ERR_INIT;
         gn_cache_reader_init(&w->cached, &s->cache);
     }
@@ -167,7 +166,6 @@ static void crew_close(struct gn_crew *c)
         gn_arena_free(w->arena);
         gn_arena_free(w->strings);
         gn_buf_clear(&w->text);
-        gn_buf_clear(&w->kept);
         gn_cache_reader_clear(&w->cached);
         free(w->names);
         free(w->spare);
@@ -249,7 +247,7 @@ static int place_all(struct gn_crew *c, struct gn_err *err)
 
     count_all(c);
     m->n = atomic_load(&c->root->total);
-    m->v = gn_calloc(m->n + 1, sizeof *m->v);
+    m->v = gn_realloc(NULL, m->n + 1, sizeof *m->v);
     rc = run_crew(c, gn_folder_place, err);
     if (!rc)
         add_up(c);

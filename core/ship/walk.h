@@ -18,18 +18,20 @@
 
 struct gn_folder;
 
-/* A name in a folder that belongs to the tree.  There are as many as files: small. */
+/* What belongs to the tree in a folder.  There are as many as files, beside the entries: small. */
 struct gn_seen {
     union {
         uint64_t size;         /* GN_FILE */
         struct gn_folder *sub; /* GN_DIR */
     };
     int64_t mtime_ns;
-    uint64_t stamp, blocks;
-    uint32_t name; /* in the folder's names; a link's target stands behind it */
-    uint16_t mode;
-    uint8_t kind;
-    bool gone; /* since it was listed: somebody's temporary file */
+    uint64_t stamp;
+    const char *path;     /* for ever; a link's target stands behind it */
+    uint64_t blocks : 48; /* 2^57 bytes */
+    uint64_t mode : 12;
+    uint64_t kind : 2;  /* enum gn_kind */
+    uint64_t later : 1; /* a file that nobody has looked at yet */
+    uint64_t gone : 1;  /* since it was listed: somebody's temporary file */
 };
 
 struct gn_folder {
@@ -49,7 +51,6 @@ struct gn_folder {
     uint16_t mode;
     struct gn_seen *v; /* sorted by name */
     size_t n;
-    char *names;
     _Atomic size_t next;  /* the first that nobody has looked at */
     _Atomic size_t total; /* entries in it and below */
     size_t first;         /* the place of the first of them */
@@ -72,12 +73,11 @@ struct gn_crew;
 /* One thread, and what it needs for one folder after the other. */
 struct gn_walker {
     struct gn_crew *crew;
-    struct gn_arena *arena, *strings; /* for the walk; for ever */
+    struct gn_arena *arena, *strings; /* for the walk; for the manifest */
     struct gn_buf text;               /* names as they are listed, */
     struct gn_name *names, *spare;
     size_t n_names, cap_names, cap_spare;
-    struct gn_buf kept; /* those that belong to the tree */
-    struct gn_seen *seen;
+    struct gn_seen *seen; /* what belongs to the tree of it */
     size_t n_seen, cap_seen;
     struct gn_folder **open;
     size_t n_open, cap_open; /* while placing: folders whose entries are still to come */
@@ -131,7 +131,7 @@ void gn_folder_of_one(struct gn_walker *w, struct gn_folder *f, const char *name
 /* Put its entries into the manifest (place.c). */
 GN_MUST int gn_folder_place(struct gn_walker *w, struct gn_task t, struct gn_err *err);
 
-/* names in order (names.c) */
+/* Names in order (names.c); behind text are eight more bytes. */
 void gn_names_sort(struct gn_name *v, struct gn_name *spare, size_t n, const char *text);
 
 #endif
