@@ -43,30 +43,32 @@ static char *note_path(const struct gn_road *road, const char *key, const char *
     return path;
 }
 
-static struct gn_manifest *read_note(const struct gn_road *road, const char *key,
-                                     const char *ending)
+/* Most often nothing has changed: then its id is all that is read of it. */
+static const struct gn_manifest *read_note(const struct gn_road *road, const char *key,
+                                           const char *ending, struct gn_manifest **own)
 {
-    char *path = note_path(road, key, ending);
+    char *path = note_path(road, key, ending), id[GN_HASH_HEX];
     struct gn_err ignored = GN_ERR_INIT;
-    struct gn_manifest *m = NULL;
+    bool same =
+        road->tree && !gn_manifest_read_id(path, id, &ignored) && strcmp(id, road->tree->id) == 0;
 
-    if (gn_manifest_read(path, &m, &ignored))
-        m = NULL;
+    if (!same && gn_manifest_read(path, own, &ignored))
+        *own = NULL;
     free(path);
-    return m;
+    return same ? road->tree : *own;
 }
 
 void gn_base_load(const struct gn_road *road, const char *key, struct gn_base_notes *out)
 {
-    *out = (struct gn_base_notes){.sure = read_note(road, key, ""),
-                                  .intended = read_note(road, key, ".next"),
-                                  .zstd = gn_base_line_note(road, 'z')};
+    *out = (struct gn_base_notes){.zstd = gn_base_line_note(road, 'z')};
+    out->sure = read_note(road, key, "", &out->read[0]);
+    out->intended = read_note(road, key, ".next", &out->read[1]);
 }
 
 void gn_base_notes_clear(struct gn_base_notes *n)
 {
-    gn_manifest_free(n->sure);
-    gn_manifest_free(n->intended);
+    gn_manifest_free(n->read[0]);
+    gn_manifest_free(n->read[1]);
     *n = (struct gn_base_notes){0};
 }
 

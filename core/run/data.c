@@ -101,11 +101,13 @@ int gn_data_ship(struct gn_road *road, const struct gn_data_item *d, bool doubt,
     if (d->there)
         return GN_OK;
     key = data_key(d);
+    road->tree = d->tree;
     gn_base_load(road, key, &notes);
     /* what the note says is there costs no question; the launch looks at it anyway */
     if (doubt || !notes.sure || strcmp(notes.sure->id, d->tree->id) != 0)
         rc = put(road, d, key, &notes, wire, err);
     gn_base_notes_clear(&notes);
+    road->tree = NULL;
     free(key);
     return rc ? gn_err_prefix(err, "data '%s': ", d->name) : GN_OK;
 }

@@ -54,8 +54,10 @@ static int ship_run(struct gn_road *road, const struct gn_preview *view, bool do
     cargo.links = links.ptr ? links.ptr : "";
     cargo.files = files;
     cargo.n = sizeof files / sizeof files[0];
+    road->tree = view->tree;
     if (!rc)
         rc = gn_tree_ship(road, &cargo, err);
+    road->tree = NULL;
     if (!rc)
         road->run->sent_bytes += (int64_t)cargo.wire;
     *may_run = cargo.may_run;

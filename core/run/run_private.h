@@ -14,8 +14,9 @@ struct gn_road {
     struct gn_spec spec;
     struct gn_config config;
     struct gn_target target;
-    struct gn_transport *line; /* NULL: not connected */
-    char client[17];           /* of this process: what it left half done over there is its own */
+    struct gn_transport *line;      /* NULL: not connected */
+    const struct gn_manifest *tree; /* what is about to be shipped; or NULL */
+    char client[17]; /* of this process: what it left half done over there is its own */
     bool connected_once;
     bool is_kept; /* the line is somebody's who will go on with it */
     bool have_config;
@@ -56,13 +57,15 @@ GN_MUST int gn_road_set_state(struct gn_road *road, enum gn_state state, struct 
 /* --- notes of what lies over there (base.c) --- */
 
 struct gn_base_notes {
-    struct gn_manifest *sure;     /* what certainly was there; NULL: nothing is known */
-    struct gn_manifest *intended; /* what was on its way when the line broke; or NULL */
-    bool zstd;                    /* it can unpack that */
+    const struct gn_manifest *sure;     /* what certainly was there; NULL: nothing is known */
+    const struct gn_manifest *intended; /* what was on its way when the line broke; or NULL */
+    struct gn_manifest *read[2];        /* what of them is ours */
+    bool zstd;                          /* it can unpack that */
 };
 
 /* Name of the project's folder of snapshots over there, the same on every invocation; the caller's. */
 char *gn_base_key(const struct gn_project *project);
+/* A note that says what road->tree is becomes just that: it is not read, nor twice in memory. */
 void gn_base_load(const struct gn_road *road, const char *key, struct gn_base_notes *out);
 void gn_base_notes_clear(struct gn_base_notes *n);
 /* Before it is sent, and when it has arrived. */

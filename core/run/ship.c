@@ -15,9 +15,10 @@ static int ship_once(struct gn_road *road, struct gn_ship_report *report, struct
         return rc;
     for (size_t i = 0; i < view.n_data && !rc; i++)
         rc = gn_data_ship(road, &view.data[i], false, &cargo.wire, err);
-    cargo.tree = view.tree;
+    cargo.tree = road->tree = view.tree;
     if (!rc)
         rc = gn_tree_ship(road, &cargo, err);
+    road->tree = NULL;
     memcpy(report->snapshot, view.tree->id, sizeof report->snapshot);
     report->entries = view.tree->n;
     report->bytes = view.tree->bytes;

@@ -106,6 +106,8 @@ void gn_block_hash_free(struct gn_block_hash *h);
 /* Owned copy on disk, written whole or not at all; reading is strict (fuzzed): GN_E_PROTO when it is not ours. */
 GN_MUST int gn_manifest_write(const struct gn_manifest *m, const char *path, struct gn_err *err);
 GN_MUST int gn_manifest_read(const char *path, struct gn_manifest **out, struct gn_err *err);
+/* Only its id, from the first bytes of the file; the rest may be damaged. */
+GN_MUST int gn_manifest_read_id(const char *path, char id[GN_HASH_HEX], struct gn_err *err);
 const struct gn_entry *gn_manifest_find(const struct gn_manifest *m, const char *path);
 
 /* What must be done to turn old into cur: visited in cur's order, deletions (in reverse order) first. */
