@@ -1,5 +1,7 @@
 #include "folder.h"
 
+#include "manifest.h"
+
 static struct gn_manifest *scan(const struct folder *f)
 {
     struct gn_scan_opts opts = {.root = f->tree, .everything = true};
@@ -15,6 +17,7 @@ static void what_is_written_is_read(void **state)
     const struct folder *f = *state;
     struct gn_manifest *m, *back = NULL;
     struct gn_err err = GN_ERR_INIT;
+    char id[GN_HASH_HEX];
 
     put(f, "a/b", "text");
     put(f, "a-b", "");
@@ -26,11 +29,42 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(gn_manifest_write(m, f->cache, &err), GN_OK);
     assert_int_equal(gn_manifest_read(f->cache, &back, &err), GN_OK);
     assert_string_equal(m->id, back->id);
+    assert_int_equal(gn_manifest_read_id(f->cache, id, &err), GN_OK);
+    assert_string_equal(m->id, id);
     assert_int_equal(back->n, m->n);
     assert_string_equal(gn_manifest_find(back, "l")->link, "nowhere");
     assert_int_equal(gn_manifest_find(back, "a/b")->size, 4);
     assert_int_equal(gn_manifest_find(back, "a/b")->mtime_ns, gn_manifest_find(m, "a/b")->mtime_ns);
     assert_null(gn_manifest_find(back, "a/c"));
+    gn_manifest_free(m);
+    gn_manifest_free(back);
+}
+
+static void a_manifest_of_many_pieces_is_read(void **state)
+{
+    const struct folder *f = *state;
+    struct gn_manifest *m = gn_new(struct gn_manifest), *back = NULL;
+    struct gn_err err = GN_ERR_INIT;
+    char *names;
+
+    m->n = 9000;
+    m->v = gn_calloc(m->n, sizeof *m->v);
+    names = gn_calloc(m->n, 1024);
+    for (size_t i = 0; i < m->n; i++) {
+        char *path = names + i * 1024;
+
+        snprintf(path, 1024, "%05zu%0*d", i, (int)(i % 300) + 1, 0);
+        m->v[i] = (struct gn_entry){.path = path, .size = i, .mtime_ns = (int64_t)i};
+    }
+    assert_int_equal(gn_manifest_write(m, f->cache, &err), GN_OK);
+    assert_int_equal(gn_manifest_read(f->cache, &back, &err), GN_E_PROTO);
+    gn_manifest_seal(m);
+    assert_int_equal(gn_manifest_write(m, f->cache, &err), GN_OK);
+    assert_int_equal(gn_manifest_read(f->cache, &back, &err), GN_OK);
+    assert_int_equal(back->n, m->n);
+    for (size_t i = 0; i < m->n; i++)
+        assert_true(!strcmp(m->v[i].path, back->v[i].path) && back->v[i].size == i);
+    free(names);
     gn_manifest_free(m);
     gn_manifest_free(back);
 }
@@ -100,6 +134,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(a_manifest_of_many_pieces_is_read, folder_setup,
+                                        folder_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_file_is_refused, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(a_difference_removes_first_and_children_before_parents,
                                         folder_setup, folder_teardown),
