@@ -17,6 +17,7 @@ static size_t common(const struct gn_name *v, size_t n, const char *text)
     for (size_t i = 1; i < n && len; i++) {
         const char *other = text + v[i].at;
 
+        len = len > v[i].len ? v[i].len : len;
         while (len && memcmp(first, other, len) != 0)
             len--;
     }
