@@ -13,7 +13,10 @@ import sys
 
 WORDS = {"cold": "first ship", "warm0": "nothing changed", "warm1": "1 % changed", "byte": "1 byte changed",
          "hot0": "nothing changed, line open", "hot1": "1 % changed, line open", "hotcold": "first ship, line open",
-         "fetch": "fetch results", "log": "a log of 10 million lines", "scan": "scan, nothing changed"}
+         "fetch": "fetch results", "stream": "a log of 10 million lines", "line": "a log of one line of 1 GB",
+         "late-busy": "a log line to the screen", "late-idle": "the same after silence", "scan": "scan, nothing changed",
+         "scan, memory, warm": "memory of that", "scan, memory, ship": "memory of a ship of that"}
+PEERS = {"wait": "one way + poll"}
 TREES = {"A": "A: 200 files, 4 MB", "B": "B: 10,000 files, 80 MB", "C": "C: one file of 2 GB, random",
          "D": "D: one file of 2 GB, text", "E": "E: 100,000 files of 4 KB", "M": "M: 1,000,000 small files", "": ""}
 LINKS = {"loop": "loopback", "40ms": "40 ms round trip", "100mbit": "100 Mbit/s", "": ""}
@@ -37,11 +40,11 @@ def machine():
 def rows(results):
     order = {k: i for i, k in enumerate(WORDS)}
     links = {k: i for i, k in enumerate(LINKS)}
-    for r in sorted(results, key=lambda r: (order.get(r["measure"], 99), links.get(r["link"], 99), r["tree"])):
-        met = "" if r["bar"] is None else "%.2f%s" % (r["bar"], "" if r["ratio"] <= r["bar"] else " (missed)")
+    for r in sorted((r for r in results if r.get("bar")), key=lambda r: (order.get(r["measure"], 99), links.get(r["link"], 99), r["tree"])):
+        met = "%.2f%s" % (r["bar"], "" if r["ratio"] <= r["bar"] else " (missed)")
         yield "| %s | %s | %s | %s | %.2f | %s |" % (
-            WORDS.get(r["measure"], r["measure"]), TREES.get(r["tree"], r["tree"]), LINKS.get(r["link"], r["link"]),
-            r["peer"], r["ratio"], met)
+            WORDS.get(r["measure"], r["measure"]), TREES.get(r["tree"], ""), LINKS.get(r["link"], r["link"]),
+            PEERS.get(r["peer"], r["peer"]), r["ratio"], met)
 
 
 def main():
