@@ -395,12 +395,15 @@ int gn_far_write(struct gn_far *f, const void *data, size_t len, const struct gn
                  struct gn_err *err)
 {
     int rc = f->stream->ops->write(f->stream, data, len, ctx, err);
+
+    return rc == GN_E_NET || rc == GN_E_PROTO ? gn_far_explain(f, ctx, err) : rc;
+}
+
+int gn_far_explain(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
+{
     struct gn_err said = GN_ERR_INIT;
     const char *line;
 
-    if (rc != GN_E_NET)
-        return rc;
-    /* It stopped listening: a full disk, say.  Its own words are worth more than ours. */
     for (int i = 0; i < 100; i++) {
         int r = gn_far_event(f, 2000, &line, ctx, &said);
 

@@ -64,17 +64,17 @@ static unsigned choose(struct gn_lanes *l)
     return best;
 }
 
-/* What was sent over a lane did not arrive: the first one's far side may have said why. */
+/*
+ * What was sent over a lane did not arrive: the first one's far side may have said why.  That it
+ * could not read what came is no reason: then the line is to blame, and what came goes on.
+ */
 static int explain(struct gn_lanes *l, struct gn_err *err)
 {
-    struct gn_err said = GN_ERR_INIT;
-    const char *line = "";
-    int rc = GN_OK;
+    struct gn_err broke = *err;
 
-    while (!rc && line)
-        rc = gn_far_event(l->far[0], 2000, &line, l->ctx, &said);
-    if (rc && rc != GN_E_TIMEOUT && rc != GN_E_NET)
-        *err = said;
+    broke.code = GN_E_NET;
+    if (gn_far_explain(l->far[0], l->ctx, err) == GN_E_FAIL || err->code == GN_E_PROTO)
+        *err = broke;
     return err->code;
 }
 

@@ -33,7 +33,7 @@ struct gn_parcel {
     unsigned how;
     struct gn_pipe *pipe; /* while another thread packs */
     unsigned lanes_there; /* that the far side can take, in its folder dir */
-    char dir[64];
+    char dir[GN_HASH_HEX + 16];
     struct gn_lanes *lanes; /* NULL: all goes over far */
     const struct gn_far_file *run_files;
     size_t n_run_files;

@@ -11,7 +11,7 @@
 struct block {
     struct block *next;
     size_t used, cap;
-    char data[];
+    _Alignas(8) char data[];
 };
 
 struct gn_arena {

@@ -406,6 +406,13 @@ static int enter(struct gn_walker *w, struct gn_folder *f, unsigned files, struc
     return GN_OK;
 }
 
+/* A folder that changes while it is listed may tell a name twice. */
+static bool is_same_name(const struct gn_walker *w, const struct gn_name *a,
+                         const struct gn_name *b)
+{
+    return a->len == b->len && memcmp(w->text.ptr + a->at, w->text.ptr + b->at, a->len) == 0;
+}
+
 static int list_open(struct gn_walker *w, struct gn_folder *f, struct gn_err *err)
 {
     unsigned files = 0;
@@ -424,7 +431,8 @@ static int list_open(struct gn_walker *w, struct gn_folder *f, struct gn_err *er
         return rc;
     rc = enter(w, f, files, err);
     for (size_t i = 0; i < w->n_names && !rc; i++)
-        rc = judge(w, f, &w->names[i], err);
+        if (!i || !is_same_name(w, &w->names[i], &w->names[i - 1]))
+            rc = judge(w, f, &w->names[i], err);
     return rc ? rc : count_names(w, w->n_seen, err);
 }
 

@@ -79,11 +79,11 @@ int gn_store_count(struct gn_store *s, int64_t *n, struct gn_err *err)
     bool row = false;
     int rc = gn_db_query(s->db, "SELECT count(*) FROM runs", &st, err);
 
-    if (!rc)
-        rc = gn_stmt_step(st, &row, err);
     if (rc)
         return rc;
-    *n = row ? gn_stmt_get_int(st, 0) : 0;
+    rc = gn_stmt_step(st, &row, err);
+    if (!rc)
+        *n = row ? gn_stmt_get_int(st, 0) : 0;
     gn_stmt_reset(st);
-    return GN_OK;
+    return rc;
 }

@@ -77,6 +77,9 @@ GN_MUST int gn_far_read(struct gn_far *f, void *buf, size_t cap, size_t *n,
                         const struct gn_ctx *ctx, struct gn_err *err);
 GN_MUST int gn_far_write(struct gn_far *f, const void *data, size_t len, const struct gn_ctx *ctx,
                          struct gn_err *err);
+/* It stopped listening, says err: a full disk, say.  Its own words, if it has any, are worth more. */
+int gn_far_explain(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err);
+
 /* How much may be written without waiting, as far as is known (SIZE_MAX: it is not). */
 size_t gn_far_room(const struct gn_far *f);
 GN_MUST int gn_far_eof(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err);

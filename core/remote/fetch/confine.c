@@ -1,6 +1,6 @@
 /* confine.c - walks below one folder by descriptor; see confine.h for what it keeps. */
 #define _GNU_SOURCE /* renameat2() */
-#include "confine.h"
+#include "near.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,25 +16,10 @@
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-#define GONE 2
-
-/* The folder that was entered last: the next file mostly stands in it too. */
-struct near {
-    int fd; /* -1: none */
-    struct stat st;
-    char path[GN_PATH_BYTES + 1];
-    /*
-     * Folders that were not there when last looked for: in them is nothing.  If somebody else makes
-     * one meanwhile, what is put there still replaces nothing.
-     */
-    char gone[GONE][GN_PATH_BYTES + 1];
-    unsigned next_gone;
-};
-
 struct gn_confine {
     int fd;
     char *dir; /* for messages */
-    struct near *near;
+    struct gn_near *near;
 };
 
 int gn_confine_open(const char *dir, struct gn_confine **out, struct gn_err *err)
@@ -50,7 +35,7 @@ int gn_confine_open(const char *dir, struct gn_confine **out, struct gn_err *err
     *out = gn_new(struct gn_confine);
     (*out)->fd = fd;
     (*out)->dir = gn_strdup(dir);
-    (*out)->near = gn_new(struct near);
+    (*out)->near = gn_new(struct gn_near);
     (*out)->near->fd = -1;
     return GN_OK;
 }
@@ -94,57 +79,6 @@ static int enter(int dir, const char *name, bool make)
     return openat(dir, name, DIR_FLAGS);
 }
 
-/* Is the folder path[0..len) the one entered last, and does it stand there still? */
-static bool is_near(const struct gn_confine *c, const char *path, size_t len)
-{
-    struct near *n = c->near;
-    struct stat st;
-
-    return n->fd >= 0 && strlen(n->path) == len && memcmp(n->path, path, len) == 0 &&
-           fstatat(c->fd, n->path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == n->st.st_ino &&
-           st.st_dev == n->st.st_dev;
-}
-
-static void note_near(const struct gn_confine *c, const char *path, size_t len, int dir)
-{
-    struct near *n = c->near;
-
-    gn_fs_close(n->fd);
-    n->fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-    memcpy(n->path, path, len);
-    n->path[len] = 0;
-    if (n->fd >= 0 && fstat(n->fd, &n->st) < 0) {
-        gn_fs_close(n->fd);
-        n->fd = -1;
-    }
-}
-
-static bool is_gone(const struct gn_confine *c, const char *path)
-{
-    for (unsigned i = 0; i < GONE; i++) {
-        size_t n = strlen(c->near->gone[i]);
-
-        if (n && strncmp(path, c->near->gone[i], n) == 0 && path[n] == '/')
-            return true;
-    }
-    return false;
-}
-
-static void note_gone(const struct gn_confine *c, const char *path, size_t len)
-{
-    struct near *n = c->near;
-    char *to = n->gone[n->next_gone++ % GONE];
-
-    memcpy(to, path, len);
-    to[len] = 0;
-}
-
-static void forget_gone(const struct gn_confine *c)
-{
-    for (unsigned i = 0; i < GONE; i++)
-        c->near->gone[i][0] = 0;
-}
-
 int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, int *fd,
                       const char **base, struct gn_err *err)
 {
@@ -157,8 +91,10 @@ int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, i
     if (why)
         return gn_err_set(err, GN_E_BUG, "a path that must not be written: %s", why);
     if (make)
-        forget_gone(c);
-    dir = folder && is_near(c, path, folder) ? fcntl(c->near->fd, F_DUPFD_CLOEXEC, 0) : -1;
+        gn_near_forget_gone(c->near);
+    dir = folder && gn_near_is(c->near, c->fd, path, folder)
+              ? fcntl(c->near->fd, F_DUPFD_CLOEXEC, 0)
+              : -1;
     if (dir >= 0) {
         *fd = dir;
         *base = slash + 1;
@@ -182,7 +118,7 @@ int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, i
             int rc = path_err(err, errno, "enter the folder of", path);
 
             if (rc == GN_E_NOTFOUND)
-                note_gone(c, path, (size_t)(slash - path));
+                gn_near_note_gone(c->near, path, (size_t)(slash - path));
             gn_fs_close(dir);
             return rc;
         }
@@ -191,7 +127,7 @@ int gn_confine_parent(const struct gn_confine *c, const char *path, bool make, i
         from = slash + 1;
     }
     if (folder)
-        note_near(c, path, folder, dir);
+        gn_near_note(c->near, path, folder, dir);
     *fd = dir;
     *base = from;
     return GN_OK;
@@ -222,9 +158,10 @@ int gn_confine_look(const struct gn_confine *c, const char *path, struct gn_spot
     int dir, rc;
 
     memset(out, 0, sizeof *out);
-    if (is_gone(c, path)) /* what must not be written is never noted as such */
+    if (gn_near_is_gone(c->near, path)) /* what must not be written is never noted as such */
         return GN_OK;
-    if (base && !gn_confine_refuses(path, strlen(path)) && is_near(c, path, (size_t)(base - path)))
+    if (base && !gn_confine_refuses(path, strlen(path)) &&
+        gn_near_is(c->near, c->fd, path, (size_t)(base - path)))
         return look_in(c->near->fd, base + 1, path, out, err);
     rc = gn_confine_parent(c, path, false, &dir, &base, err);
     if (rc == GN_E_NOTFOUND || rc == GN_E_EXISTS) {

@@ -201,9 +201,11 @@ static int bring_all(struct gn_fetch *f, struct gn_err *err)
     while (!rc && b) {
         next = to;
         /* where the server allows no second program, one after the other */
-        if (open_next(f, &next, &ahead, err) == GN_E_LIMIT)
+        rc = open_next(f, &next, &ahead, err);
+        if (rc == GN_E_LIMIT) {
             gn_err_clear(err);
-        rc = err->code;
+            rc = GN_OK;
+        }
         if (!rc)
             rc = gn_batch_bring(b, err);
         gn_batch_close(b);

@@ -194,7 +194,7 @@ static int bring(struct large *l, bool *good, struct gn_err *err)
         if (rc)
             return rc;
         *good = whole && gn_fetch_verify(l->c, l->hash, &l->cksum);
-        if (*good || !whole || !resumed)
+        if (*good || !whole || !resumed || l->c->known == GN_FAR_UNREADABLE)
             return GN_OK;
         /* What was here was not the beginning of it (a crash can leave holes): all anew. */
         rc = gn_part_restart(&l->part, err);
@@ -220,6 +220,9 @@ int gn_bring_large(struct gn_fetch *f, struct gn_cand *c, struct gn_err *err)
         rc = gn_place_commit(f, c, &l.part, err);
         if (rc)
             rc = gn_fetch_forgive(f, c, rc, err);
+    } else if (!rc && c->known == GN_FAR_UNREADABLE && !l.got && !f->opts->while_running) {
+        gn_fetch_refuse(f, c->path, strlen(c->path), "it cannot be read over there");
+        c->state = GN_CAND_DONE;
     } else if (!rc) {
         gn_fetch_changed(f, c);
     }

@@ -73,7 +73,9 @@ make_lanes() {
     mkdir "$t/lanes" && mkfifo "$t/lanes/all" || return 0
     for n in 1 2 3; do
         if [ "$n" -gt "$a_lanes" ] || ! mkfifo "$t/lanes/$n"; then return 0; fi
-        # a pipe that is opened for both does not wait for its other end
+        # a pipe that is opened for both does not wait for its other end; where it cannot be, the
+        # shell would end
+        (exec 4<>"$t/lanes/$n") 2>/dev/null || return 0
         eval "exec 4<>\"\$t/lanes/$n\" $((n + 5))<\"\$t/lanes/$n\" 4<&-"
         lanes=$n
     done
@@ -99,11 +101,14 @@ join() {
     done <&5
 }
 
-# join_lanes: from here on our stdin is what join makes.
+# join_lanes: from here on our stdin is what join makes.  Both ends are opened by us: neither waits
+# for the other, whoever dies.
 join_lanes() {
-    exec 5<&0
-    join </dev/null >"$t/lanes/all" &
-    exec <"$t/lanes/all"
+    exec 5<&0 4<>"$t/lanes/all"
+    # shellcheck disable=SC2094 # it is a pipe
+    exec <"$t/lanes/all" 3>"$t/lanes/all" 4<&-
+    join </dev/null >&3 3>&- &
+    exec 3>&-
     close_lanes
 }
 

@@ -280,6 +280,8 @@ afterwards() {
 
 # bring: the tree, and the run's files.
 bring() {
+    # what must go came with the question only where all was sent unasked
+    if [ "$snap" = base ] && [ -z "${a_sure:-}" ]; then a_quick=0; fi
     [ "${a_quick:-0}" = 1 ] || tick_start "$t"
     receive
     close_lanes

@@ -110,6 +110,7 @@ static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r,
         began = gn_stopwatch_us();
         rc = gn_channel_open(s->hop, step, r, s->ch, ctx, err);
         if (rc == GN_OK) {
+            gn_err_clear(err); /* of a trial before */
             if (step == step_session && !ahead)
                 gn_hop_note_rtt(s->hop, gn_stopwatch_us() - began);
             *out = s;

@@ -99,6 +99,8 @@ int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx, 
 {
     int64_t end = timeout_ms < 0 ? -1 : ctx->mono_ms(ctx) + timeout_ms;
 
+    if (gn_interrupted(ctx))
+        return gn_err_set(err, GN_E_CANCEL, "interrupted");
     if (take_more(h))
         return GN_OK;
     for (;;) {

@@ -9,7 +9,8 @@
 
 #define PIECE     ((size_t)4 * (32768 - 10)) /* four packets: libssh keeps 10 bytes of each */
 #define IN_HAND   ((uint64_t)256 << 10)
-#define LINE_RATE 400                 /* bytes a microsecond: no line that we know is faster */
+#define LINE_RATE 400 /* bytes a microsecond: no line that we know is faster */
+#define LOOK_MAX  ((uint64_t)1 << 20)
 #define KEEP_MAX  ((size_t)256 << 20) /* what a far side may say while we write */
 
 /* What may be on its way to us: see widen(). */
@@ -195,7 +196,7 @@ static size_t stream_room(struct gn_stream *base)
     uint64_t used = on_its_way(s), most = most_on_its_way(s);
     uint32_t left = ssh_channel_window_size(s->ch);
 
-    if (used >= most)
+    if (used >= most || ssh_channel_is_closed(s->ch) || ssh_channel_is_eof(s->ch))
         return 0;
     return most - used < left ? (size_t)(most - used) : left;
 }
@@ -294,7 +295,7 @@ static int widen(struct gn_channel *s, void *buf, size_t cap)
 static int look(struct gn_channel *s, void *buf, size_t cap)
 {
     uint32_t want = (uint32_t)(cap > ((size_t)1 << 20) ? (size_t)1 << 20 : cap);
-    uint64_t before;
+    uint64_t begun = s->hop->traffic.in_bytes, before;
     int got;
 
     drain_err(s);
@@ -303,7 +304,8 @@ static int look(struct gn_channel *s, void *buf, size_t cap)
         got = ssh_channel_read_nonblocking(s->ch, buf, want, 0);
         if (got == 0)
             got = widen(s, buf, cap);
-    } while (got == 0 && s->hop->traffic.in_bytes != before);
+        /* a server may go on for ever with what is for nobody */
+    } while (got == 0 && s->hop->traffic.in_bytes != before && before - begun < LOOK_MAX);
     if (got > 0)
         s->came += (uint64_t)got;
     return got;

@@ -127,7 +127,7 @@ static const struct gn_far_arg no_args[] = {{NULL, NULL}};
 
 static struct script script(const char *says, size_t len, size_t piece)
 {
-    struct script f = {.transport = {&fake_transport, GN_UNKNOWN, GN_UNKNOWN},
+    struct script f = {.transport = {.ops = &fake_transport},
                        .stream = {&fake_stream},
                        .says = GN_BUF_INIT((size_t)8 << 20),
                        .piece = piece};
