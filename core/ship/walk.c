@@ -9,9 +9,39 @@
 
 #include "gnrrun/fs.h"
 
-#define ALONE_BELOW ((size_t)1000) /* so few names are sooner seen than a thread is started */
+#define ALONE_BELOW ((size_t)500) /* so few names are sooner seen than a thread is started */
 
 /* --- the crew ----------------------------------------------------------------------------------- */
+
+static void *take_tasks(void *arg);
+
+/* The others, with the lock held; the caller of it all goes on as the first. */
+static void start_others(struct gn_crew *c)
+{
+    sigset_t all, old;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (; c->started < c->n; c->started++) {
+        struct gn_walker *w = &c->w[c->started];
+
+        if (pthread_create(&w->thread, NULL, take_tasks, w) != 0)
+            break;
+        w->started = true;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/* With the lock held. */
+static void call_others(struct gn_walker *w)
+{
+    struct gn_crew *c = w->crew;
+
+    if (w == c->w && c->started < c->n && atomic_load(&c->n_listed) >= ALONE_BELOW)
+        start_others(c);
+    if (c->idle)
+        pthread_cond_broadcast(&c->more);
+}
 
 /* Take tasks until there are none and nobody is at one that could bring more. */
 static void *take_tasks(void *arg)
@@ -38,44 +68,18 @@ static void *take_tasks(void *arg)
         c->busy--;
         if (w->rc)
             c->stop = true;
+        else if (c->n_todo)
+            call_others(w);
     }
     pthread_cond_broadcast(&c->more);
     pthread_mutex_unlock(&c->lock);
     return NULL;
 }
 
-/* The others, with the lock held; the caller of it all goes on as the first. */
-static void start_others(struct gn_crew *c)
-{
-    sigset_t all, old;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    for (; c->started < c->n; c->started++) {
-        struct gn_walker *w = &c->w[c->started];
-
-        if (pthread_create(&w->thread, NULL, take_tasks, w) != 0)
-            break;
-        w->started = true;
-    }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
 static void add_task(struct gn_crew *c, struct gn_task t)
 {
     GN_GROW(c->todo, c->n_todo, c->cap_todo);
     c->todo[c->n_todo++] = t;
-}
-
-/* With the lock held. */
-static void call_others(struct gn_walker *w)
-{
-    struct gn_crew *c = w->crew;
-
-    if (w == c->w && c->started < c->n && atomic_load(&c->n_listed) >= ALONE_BELOW)
-        start_others(c);
-    if (c->idle)
-        pthread_cond_broadcast(&c->more);
 }
 
 void gn_crew_add(struct gn_walker *w, struct gn_task t, size_t n)
