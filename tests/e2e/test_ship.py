@@ -150,6 +150,20 @@ class Cut(Shipping):
         self.assertLess(done["sent_bytes"], 130 * MB)
         self.assertEqual(os.listdir(os.path.join(self.w.far, ".gnrrun/v1/tmp")), [])
 
+    def test_over_several_channels_it_goes_on_as_well(self):
+        self.w.relay.delay = 0.003
+        p = self.start(120 * MB)
+        for k in range(2):
+            self.w.relay.cut()
+            at = self.w.relay.carried
+            wait_until("it to go on", lambda: self.w.relay.carried - at > 40 * MB, 60)
+        self.kill(p)
+        before = self.w.relay.carried
+        said = self.good(self.w.gn("ship", "-t", "ravan", "--all-sizes", "-v")).err
+        self.assertIn("sending over 4 channels", said)
+        self.assertLess(self.w.relay.carried - before, 130 * MB)
+        self.same()
+
     def test_what_a_crash_over_there_may_have_left_torn_is_not_trusted(self):
         by = self.kill(self.start(100 * MB))
         words = self.w.read(by).decode().split()
