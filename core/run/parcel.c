@@ -16,7 +16,6 @@
 
 #define PLAIN_BELOW  ((uint64_t)64 << 10) /* a process over there costs more than so few bytes */
 #define ADAPT_FROM   ((uint64_t)16 << 20) /* enough to learn from */
-#define THREADS_FROM ((uint64_t)256 << 20)
 #define NEAR_MS      2
 #define PIPE_FROM    ((uint64_t)1 << 20) /* worth a thread that packs */
 #define RESUME_BYTES ((uint64_t)256 << 20)
@@ -361,7 +360,6 @@ int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t 
         raw += files[i].len;
     if (zstd && raw >= PLAIN_BELOW && is_worth_it(p))
         p->how = GN_PACK_ZSTD | (raw >= ADAPT_FROM ? GN_PACK_ADAPT : 0) |
-                 (raw >= THREADS_FROM ? GN_PACK_THREADS : 0) |
                  (p->road->line->ops->rtt_ms(p->road->line) < NEAR_MS ? GN_PACK_NEAR : 0);
     rc = say_how(p, raw, err);
     /* one file as it is: the thread that reads ahead of us (core/ship/ahead.c) is enough */

@@ -15,10 +15,12 @@
 
 #define BLOCK      512
 #define OUT_SIZE   ((size_t)256 << 10)
-#define WINDOW_LOG 21                  /* 2 MiB: what the other end must keep, and each worker */
+#define WINDOW_LOG 21                  /* 2 MiB: what the other end must keep */
 #define STRETCH    ((uint64_t)8 << 20) /* of input, between two looks at how it goes */
-#define PATIENCE   16                  /* stretches between two trials, */
-#define UNSHRUNK   2                   /* and after such as did not shrink */
+#define WARM_UP    3
+#define SLOW       100000 /* bytes a millisecond */
+#define PATIENCE   16     /* stretches between two trials, */
+#define UNSHRUNK   2      /* and after such as did not shrink */
 
 /* From nothing, for a line that is faster than any work, and for what does not shrink, to hard. */
 static const int levels[] = {-100000, 1, 3, 6, 9, 12};
@@ -36,10 +38,11 @@ struct gn_tar {
     ZSTD_CCtx *zstd; /* NULL: not compressed */
     size_t level;    /* of levels[] */
     size_t from;     /* what it was in the stretch before */
-    bool adapts, threads;
-    bool trying;                      /* this stretch is a trial of another level */
-    unsigned patience;                /* stretches until the next trial */
-    uint64_t rate;                    /* of input: a mean of the stretches at this level */
+    bool adapts;
+    bool trying;                /* this stretch is a trial of another level */
+    unsigned warming, patience; /* stretches until the first trial, the next trial */
+    uint64_t rate,
+        ratio; /* of input a second, of output to it: means of the stretches at this level */
     uint64_t in_stretch, out_stretch; /* bytes in this stretch */
     int64_t began_us, sinking_us;     /* of this stretch: its start, and the time in the sink */
     char *out;                        /* OUT_SIZE, on their way to the sink */
@@ -62,15 +65,8 @@ static bool set(struct gn_tar *t, ZSTD_cParameter what, int value)
     return !ZSTD_isError(ZSTD_CCtx_setParameter(t->zstd, what, value));
 }
 
-/* Threads cost copies, which next to no work is not worth; a library without them compresses here. */
 static bool set_level(struct gn_tar *t, size_t level)
 {
-    bool threads = t->threads && level && set(t, ZSTD_c_nbWorkers, 2);
-
-    if (threads)
-        (void)set(t, ZSTD_c_jobSize, 4 << 20);
-    else
-        (void)set(t, ZSTD_c_nbWorkers, 0);
     return set(t, ZSTD_c_compressionLevel, levels[level]);
 }
 
@@ -80,7 +76,7 @@ static bool start_zstd(struct gn_tar *t, unsigned how)
     if (!t->zstd)
         return false;
     t->level = how & GN_PACK_NEAR ? 0 : LEVEL_USUAL;
-    t->threads = how & GN_PACK_THREADS;
+    t->warming = WARM_UP;
     if (!set_level(t, t->level))
         return false;
     t->adapts = how & GN_PACK_ADAPT && set(t, ZSTD_c_windowLog, WINDOW_LOG);
@@ -137,9 +133,15 @@ static int compress(struct gn_tar *t, const void *data, size_t len, bool end, st
     }
 }
 
-/* Did the trial of this stretch bring something?  What is worth compressing at all shows it at once. */
-static bool was_worth_it(const struct gn_tar *t, uint64_t rate)
+/*
+ * Did the trial of this stretch bring something?  Between two levels the size tells it better than
+ * the time, which buffers blur, as long as the line stays the narrow place.
+ */
+static bool was_worth_it(const struct gn_tar *t, int64_t took, uint64_t rate, uint64_t ratio)
 {
+    if (t->from && t->level > t->from)
+        return ratio < t->ratio / 100 * 98 && t->sinking_us > took / 10 * 3;
+    /* what is worth compressing at all shows it at once */
     return rate >= t->rate / 20 * (t->from ? 21 : 24);
 }
 
@@ -151,17 +153,28 @@ static bool was_worth_it(const struct gn_tar *t, uint64_t rate)
  */
 static size_t better_level(struct gn_tar *t, int64_t took, bool tried, uint64_t rate)
 {
-    bool shrinks = t->out_stretch <= t->in_stretch / 20 * 19;
+    uint64_t ratio = t->out_stretch * 100000 / t->in_stretch;
+    bool shrinks = ratio <= 95000;
 
     if (t->level && !shrinks) {
         t->patience = UNSHRUNK;
         return 0;
     }
-    if (tried && !was_worth_it(t, rate)) {
+    if (tried && !was_worth_it(t, took, rate, ratio)) {
         t->patience = PATIENCE;
         return t->from;
     }
-    t->rate = tried || !t->rate ? rate : (3 * t->rate + rate) / 4;
+    /* a line that is slower than any compressor was not as near as it looked */
+    if (!t->level && !t->patience && rate < SLOW && t->sinking_us > took / 10 * 7)
+        return LEVEL_USUAL;
+    if (t->warming) { /* what the buffers on the way swallow tells nothing of the line */
+        t->warming--;
+        t->rate = rate;
+        t->ratio = ratio;
+        return t->level;
+    }
+    t->rate = tried ? rate : (3 * t->rate + rate) / 4;
+    t->ratio = tried ? ratio : (3 * t->ratio + ratio) / 4;
     t->trying = !t->patience;
     if (t->patience)
         t->patience--;
@@ -192,9 +205,9 @@ static int adapt(struct gn_tar *t, struct gn_err *err)
     size_t level;
     int rc = GN_OK;
 
-    if (!t->adapts || t->in_stretch < STRETCH)
+    if (!t->adapts || t->in_stretch < (t->warming && !t->level ? STRETCH / 4 : STRETCH))
         return GN_OK;
-    /* threads take in more than they have done: a trial is over when all of it is out */
+    /* a trial is over when all of it is out */
     if (tried)
         rc = compress(t, NULL, 0, true, err);
     now = gn_stopwatch_us();

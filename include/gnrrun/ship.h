@@ -150,11 +150,10 @@ typedef int (*gn_sink_fn)(void *arg, const void *data, size_t len, struct gn_err
 struct gn_pack;
 
 /* How, added up: */
-#define GN_PACK_PLAIN   0U
-#define GN_PACK_ZSTD    1U /* lightly: a moment's work; and with it: */
-#define GN_PACK_ADAPT   2U /* as hard as the sink is slow */
-#define GN_PACK_THREADS 4U /* with two more threads: for what takes seconds */
-#define GN_PACK_NEAR    8U /* begin with hardly any: so near, the line is seldom the narrow place */
+#define GN_PACK_PLAIN 0U
+#define GN_PACK_ZSTD  1U /* lightly: a moment's work; and with it: */
+#define GN_PACK_ADAPT 2U /* as hard as the sink is slow */
+#define GN_PACK_NEAR  4U /* begin with hardly any: so near, the line is seldom the narrow place */
 
 /* GNU tar format (every tar reads it), compressed with zstd if asked. */
 GN_MUST int gn_pack_open(gn_sink_fn sink, void *arg, unsigned how, struct gn_pack **out,
