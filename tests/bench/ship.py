@@ -166,7 +166,7 @@ class Bench:
         ratio = ours / medians[best]
         self.results.append({"measure": row, "tree": self.tree, "link": self.link, "ours_s": round(ours, 4), "peer": best,
                              "peer_s": round(medians[best], 4), "ratio": round(ratio, 3), "bar": bar, "moonshot": moon,
-                             "n": self.opt.n, "rss_mb": self.rss, "all": {k: round(v, 4) for k, v in medians.items()}})
+                             "n": self.opt.n, "rss_mb": self.rss, "mb": getattr(self.opt, "mb", None), "all": {k: round(v, 4) for k, v in medians.items()}})
         self.rss = 0
         print("%-8s %s %-8s ours %7.3f s  %-9s %7.3f s  ratio %.3f  bar %s %s  (%s)" % (
             row, self.tree, self.link, ours, best, medians[best], ratio, bar,

@@ -17,8 +17,8 @@ WORDS = {"cold": "first ship", "warm0": "nothing changed", "warm1": "1 % changed
          "late-busy": "a log line to the screen", "late-idle": "the same after silence", "scan": "scan, nothing changed",
          "scan, memory, warm": "memory of that", "scan, memory, ship": "memory of a ship of that"}
 PEERS = {"wait": "one way + poll"}
-TREES = {"A": "A: 200 files, 4 MB", "B": "B: 10,000 files, 80 MB", "C": "C: one file of 2 GB, random",
-         "D": "D: one file of 2 GB, text", "E": "E: 100,000 files of 4 KB", "M": "M: 1,000,000 small files", "": ""}
+TREES = {"A": "A: 200 files, 4 MB", "B": "B: 10,000 files, 80 MB", "C": "C: one file of %d MB, random",
+         "D": "D: one file of %d MB, text", "E": "E: 100,000 files of 4 KB", "M": "M: 1,000,000 small files", "": ""}
 LINKS = {"loop": "loopback", "40ms": "40 ms round trip", "100mbit": "100 Mbit/s", "": ""}
 
 
@@ -43,7 +43,7 @@ def rows(results):
     for r in sorted((r for r in results if r.get("bar")), key=lambda r: (order.get(r["measure"], 99), links.get(r["link"], 99), r["tree"])):
         met = "%.2f%s" % (r["bar"], "" if r["ratio"] <= r["bar"] else " (missed)")
         yield "| %s | %s | %s | %s | %.2f | %s |" % (
-            WORDS.get(r["measure"], r["measure"]), TREES.get(r["tree"], ""), LINKS.get(r["link"], r["link"]),
+            WORDS.get(r["measure"], r["measure"]), TREES.get(r["tree"], "").replace("%d", str(r.get("mb", "?"))), LINKS.get(r["link"], r["link"]),
             PEERS.get(r["peer"], r["peer"]), r["ratio"], met)
 
 
