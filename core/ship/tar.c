@@ -41,8 +41,8 @@ struct gn_tar {
     bool adapts;
     bool trying;                /* this stretch is a trial of another level */
     unsigned warming, patience; /* stretches until the first trial, the next trial */
-    uint64_t rate,
-        ratio; /* of input a second, of output to it: means of the stretches at this level */
+    /* means of the stretches at this level: bytes of input a millisecond, of output to 100,000 of it */
+    uint64_t rate, ratio;
     uint64_t in_stretch, out_stretch; /* bytes in this stretch */
     int64_t began_us, sinking_us;     /* of this stretch: its start, and the time in the sink */
     char *out;                        /* OUT_SIZE, on their way to the sink */
@@ -65,11 +65,6 @@ static bool set(struct gn_tar *t, ZSTD_cParameter what, int value)
     return !ZSTD_isError(ZSTD_CCtx_setParameter(t->zstd, what, value));
 }
 
-static bool set_level(struct gn_tar *t, size_t level)
-{
-    return set(t, ZSTD_c_compressionLevel, levels[level]);
-}
-
 static bool start_zstd(struct gn_tar *t, unsigned how)
 {
     t->zstd = ZSTD_createCCtx();
@@ -77,7 +72,7 @@ static bool start_zstd(struct gn_tar *t, unsigned how)
         return false;
     t->level = how & GN_PACK_NEAR ? 0 : LEVEL_USUAL;
     t->warming = WARM_UP;
-    if (!set_level(t, t->level))
+    if (!set(t, ZSTD_c_compressionLevel, levels[t->level]))
         return false;
     t->adapts = how & GN_PACK_ADAPT && set(t, ZSTD_c_windowLog, WINDOW_LOG);
     t->began_us = gn_stopwatch_us();
@@ -191,7 +186,7 @@ static int change_level(struct gn_tar *t, size_t level, bool ended, struct gn_er
 {
     int rc = ended ? GN_OK : compress(t, NULL, 0, true, err);
 
-    if (!rc && set_level(t, level)) {
+    if (!rc && set(t, ZSTD_c_compressionLevel, levels[level])) {
         t->from = t->level;
         t->level = level;
     }

@@ -137,13 +137,16 @@ class Cut(Shipping):
             d for d in os.listdir(tmp) if self.w.read(os.path.join(tmp, d, "by")).startswith(b"0 ")])
         return os.path.join(tmp, os.listdir(tmp)[0], "by")
 
-    def test_a_large_file_goes_on_where_it_stood_however_often_it_is_cut(self):
-        p = self.start(80 * MB)
+    def cut_twice_and_kill(self, p, carried):
+        """Between two cuts it carries so many bytes."""
         for k in range(2):
             self.w.relay.cut()
             at = self.w.relay.carried
-            wait_until("it to go on", lambda: self.w.relay.carried - at > 50 * MB, 60)
+            wait_until("it to go on", lambda: self.w.relay.carried - at > carried, 60)
         self.kill(p)
+
+    def test_a_large_file_goes_on_where_it_stood_however_often_it_is_cut(self):
+        self.cut_twice_and_kill(self.start(80 * MB), 50 * MB)
         done = self.ship()
         self.same()
         # what was in the line's queues is lost each time
@@ -152,12 +155,7 @@ class Cut(Shipping):
 
     def test_over_several_channels_it_goes_on_as_well(self):
         self.w.relay.delay = 0.003
-        p = self.start(120 * MB)
-        for k in range(2):
-            self.w.relay.cut()
-            at = self.w.relay.carried
-            wait_until("it to go on", lambda: self.w.relay.carried - at > 40 * MB, 60)
-        self.kill(p)
+        self.cut_twice_and_kill(self.start(120 * MB), 40 * MB)
         before = self.w.relay.carried
         said = self.good(self.w.gn("ship", "-t", "ravan", "--all-sizes", "-v")).err
         self.assertIn("sending over 4 channels", said)
