@@ -19,30 +19,6 @@ void gn_wire_puts(struct gn_buf *b, const char *s)
     gn_buf_add(b, s, n);
 }
 
-void gn_wire_seal(struct gn_buf *b)
-{
-    uint8_t hash[GN_HASH_LEN];
-
-    gn_hash_data(b->ptr, b->len, hash);
-    gn_buf_add(b, hash, sizeof hash);
-}
-
-bool gn_wire_open(struct gn_wire *w, const struct gn_buf *file, const char *magic)
-{
-    size_t n = strlen(magic);
-    uint8_t hash[GN_HASH_LEN];
-
-    if (file->len < n + GN_HASH_LEN || memcmp(file->ptr, magic, n) != 0)
-        return false;
-    gn_hash_data(file->ptr, file->len - GN_HASH_LEN, hash);
-    if (memcmp(hash, file->ptr + file->len - GN_HASH_LEN, GN_HASH_LEN) != 0)
-        return false;
-    w->p = (const uint8_t *)file->ptr + n;
-    w->end = (const uint8_t *)file->ptr + file->len - GN_HASH_LEN;
-    w->bad = false;
-    return true;
-}
-
 static const uint8_t *take(struct gn_wire *w, size_t n)
 {
     const uint8_t *p = w->p;

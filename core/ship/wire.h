@@ -1,6 +1,5 @@
 /*
- * wire.h - little files of our own in binary: numbers little-endian, strings behind their length, the
- * whole behind a magic line and before its SHA-256.
+ * wire.h - files of our own in binary: numbers little-endian, strings behind their length.
  */
 #ifndef GN_SHIP_WIRE_H
 #define GN_SHIP_WIRE_H
@@ -12,7 +11,6 @@
 
 void gn_wire_put(struct gn_buf *b, uint64_t v, unsigned bytes);
 void gn_wire_puts(struct gn_buf *b, const char *s); /* at most 65535 bytes */
-void gn_wire_seal(struct gn_buf *b);
 
 /* Reading never passes the end: it sets bad and gives zeros and empty strings from then on. */
 struct gn_wire {
@@ -20,8 +18,6 @@ struct gn_wire {
     bool bad;
 };
 
-/* False when it is not whole and ours. */
-bool gn_wire_open(struct gn_wire *w, const struct gn_buf *file, const char *magic);
 uint64_t gn_wire_get(struct gn_wire *w, unsigned bytes);
 void gn_wire_copy(struct gn_wire *w, void *out, size_t n);
 const char *gn_wire_gets(struct gn_wire *w, size_t *len); /* not terminated */
