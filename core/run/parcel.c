@@ -16,7 +16,8 @@
 
 #define PLAIN_BELOW  ((uint64_t)64 << 10) /* a process over there costs more than so few bytes */
 #define ADAPT_FROM   ((uint64_t)16 << 20) /* enough to learn from */
-#define NEAR_MS      2
+#define NEAR_MS      2   /* a longer line is not that fast, and to try it costs a round trip */
+#define FAST         200 /* bytes a microsecond */
 #define PIPE_FROM    ((uint64_t)1 << 20) /* worth a thread that packs */
 #define RESUME_BYTES ((uint64_t)256 << 20)
 #define LINE_MAX_SH  ((size_t)32 << 10) /* of names for one rm */
@@ -301,6 +302,16 @@ static bool is_worth_it(struct gn_parcel *p)
            gn_pack_would_shrink(p->root, p->largest);
 }
 
+/* A line that takes more than the lightest compressor makes: then that only costs, at both ends. */
+static bool is_line_fast(const struct gn_parcel *p, uint64_t raw)
+{
+    struct gn_transport *line = p->road->line;
+
+    if (raw < ADAPT_FROM || line->ops->rtt_ms(line) >= NEAR_MS)
+        return false;
+    return !line->ops->rate || line->ops->rate(line, p->road->e->ctx) >= FAST;
+}
+
 /* pipe NULL: straight to the far side. */
 static int pack_to(struct gn_parcel *p, struct gn_pipe *pipe, struct gn_err *err)
 {
@@ -358,9 +369,8 @@ int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t 
     p->how = GN_PACK_PLAIN;
     for (size_t i = 0; i < n; i++)
         raw += files[i].len;
-    if (zstd && raw >= PLAIN_BELOW && is_worth_it(p))
-        p->how = GN_PACK_ZSTD | (raw >= ADAPT_FROM ? GN_PACK_ADAPT : 0) |
-                 (p->road->line->ops->rtt_ms(p->road->line) < NEAR_MS ? GN_PACK_NEAR : 0);
+    if (zstd && raw >= PLAIN_BELOW && is_worth_it(p) && !is_line_fast(p, raw))
+        p->how = GN_PACK_ZSTD | (raw >= ADAPT_FROM ? GN_PACK_ADAPT : 0);
     rc = say_how(p, raw, err);
     /* one file as it is: the thread that reads ahead of us (core/ship/ahead.c) is enough */
     if (!rc)

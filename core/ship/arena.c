@@ -1,12 +1,17 @@
+/* arena.c - blocks, each twice as large as the one before, in pages as large as the system has. */
+#define _DEFAULT_SOURCE /* madvise() */
 #include "arena.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "gnrrun/mem.h"
 
-#define BLOCK_SIZE ((size_t)64 << 10)
+#define BLOCK_MIN ((size_t)64 << 10)
+#define BLOCK_MAX ((size_t)4 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 struct block {
     struct block *next;
@@ -35,17 +40,40 @@ void gn_arena_free(struct gn_arena *a)
     free(a);
 }
 
+/*
+ * To touch a page for the first time costs more than to read a small file into it: 500 times fewer
+ * of them when a block is made of huge ones.
+ */
+static struct block *new_block(size_t size)
+{
+    void *b = NULL;
+
+    if (size < HUGE_PAGE)
+        return gn_realloc(NULL, size, 1);
+    if (posix_memalign(&b, HUGE_PAGE, size) != 0)
+        abort();
+#ifdef MADV_HUGEPAGE
+    (void)madvise(b, size, MADV_HUGEPAGE);
+#endif
+    return b;
+}
+
 void *gn_arena_room(struct gn_arena *a, size_t n)
 {
     struct block *b = a->first;
     char *out;
 
     if (!b || b->cap - b->used < n) {
-        size_t cap = n > BLOCK_SIZE ? n : BLOCK_SIZE;
-        b = gn_realloc(NULL, sizeof *b + cap, 1);
+        size_t size = b ? 2 * (sizeof *b + b->cap) : BLOCK_MIN;
+
+        if (n > SIZE_MAX / 4)
+            abort();
+        size = size < BLOCK_MAX ? size : BLOCK_MAX;
+        size = n + sizeof *b < size ? size : n + sizeof *b;
+        b = new_block(size);
         b->next = a->first;
         b->used = 0;
-        b->cap = cap;
+        b->cap = size - sizeof *b;
         a->first = b;
     }
     out = b->data + b->used;

@@ -18,11 +18,10 @@
 #define WINDOW_LOG 21                  /* 2 MiB: what the other end must keep */
 #define STRETCH    ((uint64_t)8 << 20) /* of input, between two looks at how it goes */
 #define WARM_UP    3
-#define SLOW       100000 /* bytes a millisecond */
-#define PATIENCE   16     /* stretches between two trials, */
-#define UNSHRUNK   2      /* and after such as did not shrink */
+#define PATIENCE   16 /* stretches between two trials, */
+#define UNSHRUNK   2  /* and after such as did not shrink */
 
-/* From nothing, for a line that is faster than any work, and for what does not shrink, to hard. */
+/* From nothing, for what does not shrink, to hard. */
 static const int levels[] = {-100000, 1, 3, 6, 9, 12};
 #define LEVELS      (sizeof levels / sizeof levels[0])
 #define LEVEL_USUAL 1 /* of levels[] */
@@ -70,7 +69,7 @@ static bool start_zstd(struct gn_tar *t, unsigned how)
     t->zstd = ZSTD_createCCtx();
     if (!t->zstd)
         return false;
-    t->level = how & GN_PACK_NEAR ? 0 : LEVEL_USUAL;
+    t->level = LEVEL_USUAL;
     t->warming = WARM_UP;
     if (!set(t, ZSTD_c_compressionLevel, levels[t->level]))
         return false;
@@ -159,9 +158,6 @@ static size_t better_level(struct gn_tar *t, int64_t took, bool tried, uint64_t 
         t->patience = PATIENCE;
         return t->from;
     }
-    /* a line that is slower than any compressor was not as near as it looked */
-    if (!t->level && !t->patience && rate < SLOW && t->sinking_us > took / 10 * 7)
-        return LEVEL_USUAL;
     if (t->warming) { /* what the buffers on the way swallow tells nothing of the line */
         t->warming--;
         t->rate = rate;
@@ -200,7 +196,7 @@ static int adapt(struct gn_tar *t, struct gn_err *err)
     size_t level;
     int rc = GN_OK;
 
-    if (!t->adapts || t->in_stretch < (t->warming && !t->level ? STRETCH / 4 : STRETCH))
+    if (!t->adapts || t->in_stretch < STRETCH)
         return GN_OK;
     /* a trial is over when all of it is out */
     if (tried)

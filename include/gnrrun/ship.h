@@ -153,7 +153,6 @@ struct gn_pack;
 #define GN_PACK_PLAIN 0U
 #define GN_PACK_ZSTD  1U /* lightly: a moment's work; and with it: */
 #define GN_PACK_ADAPT 2U /* as hard as the sink is slow */
-#define GN_PACK_NEAR  4U /* begin with none: so near, the line is seldom the narrow place */
 
 /* GNU tar format (every tar reads it), compressed with zstd if asked. */
 GN_MUST int gn_pack_open(gn_sink_fn sink, void *arg, unsigned how, struct gn_pack **out,

@@ -69,6 +69,9 @@ struct gn_transport_ops {
     int (*fd)(struct gn_transport *t);
     /* Round trip in ms as measured at the start, 0 on this machine. */
     int (*rtt_ms)(struct gn_transport *t);
+    /* Bytes a microsecond (MB/s) that go there, as tried now with some hundred KB that nobody keeps; 0
+     * when that cannot be told.  NULL: no line is in between. */
+    uint64_t (*rate)(struct gn_transport *t, const struct gn_ctx *ctx);
     void (*close)(struct gn_transport *t);
 };
 

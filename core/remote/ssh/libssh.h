@@ -17,6 +17,7 @@ GN_MUST int gn_libssh_need(struct gn_err *err);
 #ifdef GN_LIBSSH_SONAME
 
 #define GN_LIBSSH_USED(X)                                                                          \
+    X(ssh_channel_cancel_forward)                                                                  \
     X(ssh_channel_change_pty_size)                                                                 \
     X(ssh_channel_close)                                                                           \
     X(ssh_channel_free)                                                                            \
@@ -66,6 +67,7 @@ GN_MUST int gn_libssh_need(struct gn_err *err);
     X(ssh_pki_import_privkey_file)                                                                 \
     X(ssh_pki_import_pubkey_file)                                                                  \
     X(ssh_remove_channel_callbacks)                                                                \
+    X(ssh_send_ignore)                                                                             \
     X(ssh_send_keepalive)                                                                          \
     X(ssh_service_request)                                                                         \
     X(ssh_set_agent_socket)                                                                        \
@@ -92,6 +94,7 @@ extern struct gn_libssh {
     GN_LIBSSH_USED(GN_LIBSSH_POINTER)
 } gn_libssh;
 
+#define ssh_channel_cancel_forward         gn_libssh.ssh_channel_cancel_forward
 #define ssh_channel_change_pty_size        gn_libssh.ssh_channel_change_pty_size
 #define ssh_channel_close                  gn_libssh.ssh_channel_close
 #define ssh_channel_free                   gn_libssh.ssh_channel_free
@@ -141,6 +144,7 @@ extern struct gn_libssh {
 #define ssh_pki_import_privkey_file        gn_libssh.ssh_pki_import_privkey_file
 #define ssh_pki_import_pubkey_file         gn_libssh.ssh_pki_import_pubkey_file
 #define ssh_remove_channel_callbacks       gn_libssh.ssh_remove_channel_callbacks
+#define ssh_send_ignore                    gn_libssh.ssh_send_ignore
 #define ssh_send_keepalive                 gn_libssh.ssh_send_keepalive
 #define ssh_service_request                gn_libssh.ssh_service_request
 #define ssh_set_agent_socket               gn_libssh.ssh_set_agent_socket

@@ -44,6 +44,7 @@ static const struct gn_transport_ops ssh_ops = {
     .forward = gn_ssh_forward,
     .fd = ssh_fd,
     .rtt_ms = ssh_rtt,
+    .rate = gn_ssh_rate,
     .close = ssh_close,
 };
 

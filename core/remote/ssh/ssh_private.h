@@ -126,6 +126,9 @@ GN_MUST int gn_login_password(struct gn_login *l, int *result, struct gn_err *er
 GN_MUST int gn_login_ask(struct gn_login *l, const struct gn_question *q, struct gn_buf *answer,
                          struct gn_err *err);
 
+/* rate.c */
+uint64_t gn_ssh_rate(struct gn_transport *t, const struct gn_ctx *ctx);
+
 /* jump.c: *fd is a byte stream to host:port by way of h. */
 GN_MUST int gn_pump_start(struct gn_hop *h, const char *host, int port, int *fd,
                           const struct gn_ctx *ctx, struct gn_err *err);
