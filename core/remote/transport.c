@@ -1,5 +1,8 @@
 #include "gnrrun/far.h"
 
+#define NEAR_MS 2   /* a longer line is not that fast, and to try it costs a round trip */
+#define FAST    200 /* bytes a microsecond */
+
 int gn_transport_open(const struct gn_ctx *ctx, const struct gn_target *target,
                       const struct gn_ssh_opts *opts, struct gn_transport **out, struct gn_err *err)
 {
@@ -13,6 +16,16 @@ int gn_transport_open(const struct gn_ctx *ctx, const struct gn_target *target,
     }
     return gn_err_set(err, GN_E_CONFIG, "target '%s': type '%s' is not available in this version",
                       target->name, target->type_name ? target->type_name : "?");
+}
+
+bool gn_transport_is_fast(struct gn_transport *t, const struct gn_ctx *ctx)
+{
+    if (t->fast == GN_UNKNOWN)
+        t->fast = t->ops->rtt_ms && t->ops->rtt_ms(t) < NEAR_MS &&
+                          (!t->ops->rate || t->ops->rate(t, ctx) >= FAST)
+                      ? GN_YES
+                      : GN_NO;
+    return t->fast == GN_YES;
 }
 
 void gn_transport_close(struct gn_transport *t)

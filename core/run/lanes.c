@@ -35,9 +35,13 @@ struct gn_lanes *gn_lanes_open(const struct gn_road *road, struct gn_far *first,
         const struct gn_far_arg args[] = {
             {"root", gn_road_root(road)}, {"dir", dir}, {"n", number}, {NULL, NULL}};
         struct gn_err why = GN_ERR_INIT;
+        int rc;
 
         snprintf(number, sizeof number, "%u", i);
-        if (gn_far_start(road->line, "lane", args, &l->far[l->n], l->ctx, &why)) {
+        road->line->only_now = true;
+        rc = gn_far_start(road->line, "lane", args, &l->far[l->n], l->ctx, &why);
+        road->line->only_now = false;
+        if (rc) {
             gn_event_text(l->ctx, GN_EV_DEBUG, "no further channel: %s", why.msg);
             break;
         }

@@ -11,14 +11,12 @@
 #include <string.h>
 
 #include "gnrrun/fs.h"
+#include "gnrrun/pipe.h"
 #include "parcel.h"
-#include "pipe.h"
 
 #define PLAIN_BELOW  ((uint64_t)64 << 10) /* a process over there costs more than so few bytes */
 #define ADAPT_FROM   ((uint64_t)16 << 20) /* enough to learn from */
-#define NEAR_MS      2   /* a longer line is not that fast, and to try it costs a round trip */
-#define FAST         200 /* bytes a microsecond */
-#define PIPE_FROM    ((uint64_t)1 << 20) /* worth a thread that packs */
+#define PIPE_FROM    ((uint64_t)1 << 20)  /* worth a thread that packs */
 #define RESUME_BYTES ((uint64_t)256 << 20)
 #define LINE_MAX_SH  ((size_t)32 << 10) /* of names for one rm */
 
@@ -302,16 +300,6 @@ static bool is_worth_it(struct gn_parcel *p)
            gn_pack_would_shrink(p->root, p->largest);
 }
 
-/* A line that takes more than the lightest compressor makes: then that only costs, at both ends. */
-static bool is_line_fast(const struct gn_parcel *p, uint64_t raw)
-{
-    struct gn_transport *line = p->road->line;
-
-    if (raw < ADAPT_FROM || line->ops->rtt_ms(line) >= NEAR_MS)
-        return false;
-    return !line->ops->rate || line->ops->rate(line, p->road->e->ctx) >= FAST;
-}
-
 /* pipe NULL: straight to the far side. */
 static int pack_to(struct gn_parcel *p, struct gn_pipe *pipe, struct gn_err *err)
 {
@@ -369,7 +357,8 @@ int gn_parcel_send(struct gn_parcel *p, const struct gn_far_file *files, size_t 
     p->how = GN_PACK_PLAIN;
     for (size_t i = 0; i < n; i++)
         raw += files[i].len;
-    if (zstd && raw >= PLAIN_BELOW && is_worth_it(p) && !is_line_fast(p, raw))
+    if (zstd && raw >= PLAIN_BELOW && is_worth_it(p) &&
+        !(raw >= ADAPT_FROM && gn_transport_is_fast(p->road->line, p->road->e->ctx)))
         p->how = GN_PACK_ZSTD | (raw >= ADAPT_FROM ? GN_PACK_ADAPT : 0);
     rc = say_how(p, raw, err);
     /* one file as it is: the thread that reads ahead of us (core/ship/ahead.c) is enough */

@@ -81,6 +81,8 @@ struct gn_transport {
     const struct gn_transport_ops *ops;
     /* What is known of the login shell (far.h): programs as commands, and in plain quotes. */
     enum gn_tristate takes_inline, takes_plain;
+    bool only_now;          /* a stream that is refused is not worth a wait for another to go */
+    enum gn_tristate fast;  /* what gn_transport_is_fast() found */
     struct gn_far *waiting; /* a program that waits for its arguments (gn_far_prepare()), or NULL */
 };
 
@@ -103,6 +105,12 @@ GN_MUST int gn_transport_ssh(const struct gn_ctx *ctx, const struct gn_target *t
 GN_MUST int gn_transport_open(const struct gn_ctx *ctx, const struct gn_target *target,
                               const struct gn_ssh_opts *opts, struct gn_transport **out,
                               struct gn_err *err);
+
+/*
+ * Is the line faster than the lightest compressor, which then only costs?  Tried once, when a round
+ * trip is so short that it may be.
+ */
+bool gn_transport_is_fast(struct gn_transport *t, const struct gn_ctx *ctx);
 
 /* NULL is allowed. */
 void gn_transport_close(struct gn_transport *t);

@@ -32,7 +32,7 @@ struct probe {
     struct gn_ssh_opts opts;
     const char *many, *forward;
     int64_t quiet_ms;
-    bool verbose, two;
+    bool verbose, two, rate;
 };
 
 static volatile sig_atomic_t interrupts;
@@ -177,7 +177,7 @@ static void options(struct probe *p, int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "H:l:p:J:i:a:nAm:L:t:2v")) != -1)
+    while ((c = getopt(argc, argv, "H:l:p:J:i:a:nAm:L:t:2rv")) != -1)
         switch (c) {
         case 'H':
             p->ctx.home = optarg;
@@ -216,6 +216,9 @@ static void options(struct probe *p, int argc, char **argv)
         case '2':
             p->two = true;
             break;
+        case 'r':
+            p->rate = true;
+            break;
         case 'v':
             p->verbose = true;
             break;
@@ -251,6 +254,8 @@ int main(int argc, char **argv)
     rc = gn_transport_ssh(&p.ctx, &p.target, &p.opts, &t, &err);
     if (rc == GN_OK) {
         fprintf(stderr, "connected in %d ms\n", t->ops->rtt_ms(t));
+        if (p.rate)
+            (void)t->ops->rate(t, &p.ctx);
         rc = p.two    ? beside(&p, t, argv[optind + 1], &status, &err)
              : p.many ? several(&p, t, &status, &err)
                       : one(&p, t, argc > optind + 1 ? argv[optind + 1] : "true", &status, &err);

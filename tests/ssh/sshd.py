@@ -234,13 +234,13 @@ class Sshd:
 class Relay:
     """A TCP relay on the loopback with a delay, cuts and stalls; or to be put before any server.
 
-    delay: seconds one way.  cut_after: reset a connection once it has carried so many bytes
+    delay: seconds one way.  rate: bytes a second each way, 0: as it comes.  cut_after: reset a connection once it has carried so many bytes
     (both ways together), once.  cut(): reset all now.  stall: True moves nothing and closes
     nothing.  refuse: True resets new connections.
     """
 
-    def __init__(self, port, delay=0.0, cut_after=0):
-        self.to, self.delay, self.cut_after = port, delay, cut_after
+    def __init__(self, port, delay=0.0, cut_after=0, rate=0):
+        self.to, self.delay, self.cut_after, self.rate = port, delay, cut_after, rate
         self.stall = self.refuse = False
         self.carried, self.count, self.refused, self.pairs = 0, 0, 0, []
         self.lock = threading.Lock()
@@ -285,7 +285,7 @@ class Relay:
         try:
             while True:
                 data = source.recv(65536)
-                due = time.monotonic() + self.delay
+                due = time.monotonic() + self.delay + (len(data) / self.rate if self.rate else 0)
                 while self.stall and not self.closed:
                     time.sleep(0.01)
                 while time.monotonic() < due:

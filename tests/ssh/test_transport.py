@@ -126,6 +126,24 @@ def test_a_far_side_that_talks_while_written_to_does_not_block():
         has(p.stdout[20000000:].decode(), hashlib.sha256(data).hexdigest())
 
 
+def test_the_rate_of_a_line_is_what_it_carries():
+    def rate(p):
+        return int(re.search(r"the line takes (\d+) MB/s", p.text).group(1))
+
+    with server() as s:
+        s.client()
+        # a command goes on before and after, with its own bytes in their order
+        p = probe(s, "-r", "-v", "ravan", "head -c 3; echo; head -c 3", stdin=b"abcdef", code=0)
+        assert p.stdout == b"abc\ndef", p.stdout
+        assert rate(p) > 0
+    # what a round trip takes is taken off
+    for delay in (0, 0.02):
+        with server() as s, Relay(s.port, delay=delay, rate=10000000) as r:
+            s.client(port=r.port)
+            p = probe(s, "-r", "-v", "ravan", "true", code=0)
+            assert 1 <= rate(p) <= 40, p.text
+
+
 def test_commands_one_after_another_on_one_connection():
     with server() as s:
         s.client()

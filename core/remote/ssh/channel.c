@@ -111,6 +111,7 @@ static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r,
         rc = gn_channel_open(s->hop, step, r, s->ch, ctx, err);
         if (rc == GN_OK) {
             gn_err_clear(err); /* of a trial before */
+            s->counted = true;
             if (step == step_session && !ahead)
                 gn_hop_note_rtt(s->hop, gn_stopwatch_us() - began);
             *out = s;
@@ -120,7 +121,7 @@ static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r,
         if (ahead && rc == GN_E_LIMIT) /* there were too many when it was asked for */
             continue;
         /* The server counts a closed session until its command is gone: give it a moment. */
-        if (rc != GN_E_LIMIT || !ssh->closed_ms || r->host ||
+        if (rc != GN_E_LIMIT || !ssh->closed_ms || r->host || ssh->base.only_now ||
             ctx->mono_ms(ctx) - ssh->closed_ms > SETTLE_MS)
             return rc;
         rc = gn_wait_ms(ctx, wait, err);

@@ -139,7 +139,7 @@ struct gn_ssh {
     struct gn_hop *hops[GN_HOPS_MAX];
     size_t n;
     struct gn_keyring ring;
-    int64_t closed_ms; /* when a stream was closed before its end */
+    int64_t closed_ms; /* when a stream was closed: the server may count it for a while */
     /* Asked to be opened before anybody needs them: the next commands find them open. */
     struct gn_channel *ahead[GN_AHEAD_MAX];
     size_t n_ahead;
@@ -162,7 +162,8 @@ struct gn_channel {
     uint64_t came;     /* bytes that were read */
     uint64_t widen_at; /* so many of them, and more is asked for at a time */
     int status;
-    bool told; /* status is known */
+    bool counted; /* by the server: it was open */
+    bool told;    /* status is known */
     bool pty;
     bool asking; /* the request is on its way, its answer is not here yet */
 };

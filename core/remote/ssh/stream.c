@@ -399,16 +399,16 @@ static void stream_resize(struct gn_stream *base, int cols, int rows)
 
 static void stream_close(struct gn_stream *base)
 {
+    const struct gn_ctx *none = &gn_ctx_none;
     struct gn_channel *s = of(base);
 
     if (ssh_channel_is_open(s->ch) && gn_channel_is_up(s)) {
-        const struct gn_ctx *none = &gn_ctx_none;
-
         /* Twice: the first may stop at the eof when the queue is full. */
         if (ssh_channel_close(s->ch) != SSH_OK)
             (void)ssh_channel_close(s->ch);
-        s->ssh->closed_ms = none->mono_ms(none);
     }
+    if (s->counted)
+        s->ssh->closed_ms = none->mono_ms(none);
     ssh_remove_channel_callbacks(s->ch, &s->cb);
     ssh_channel_free(s->ch);
     gn_buf_clear(&s->kept);
