@@ -31,7 +31,7 @@ void gn_event_progress(const struct gn_ctx *ctx, const char *what, uint64_t done
 
 bool gn_interrupted(const struct gn_ctx *ctx)
 {
-    return ctx->interrupts && *ctx->interrupts > 0;
+    return (ctx->interrupts && *ctx->interrupts > 0) || (ctx->stop && *ctx->stop);
 }
 
 int64_t gn_stopwatch_us(void)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,9 +11,10 @@
 #include "libcrypto.h"
 
 struct gn_hash {
-    EVP_MD *md;
     EVP_MD_CTX *ctx;
 };
+
+static EVP_MD *sha256; /* looked up once: that takes as long as to hash a small file */
 
 /* SHA-256 of OpenSSL can only fail for want of memory or of the algorithm itself. */
 static void must(int ok)
@@ -21,21 +23,28 @@ static void must(int ok)
         abort();
 }
 
+static void look_up(void)
+{
+    gn_libcrypto_need();
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    must(sha256 != NULL);
+}
+
 struct gn_hash *gn_hash_new(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct gn_hash *h = gn_new(struct gn_hash);
 
-    gn_libcrypto_need();
-    h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    pthread_once(&once, look_up);
     h->ctx = EVP_MD_CTX_new();
-    must(h->md && h->ctx);
+    must(h->ctx != NULL);
     gn_hash_reset(h);
     return h;
 }
 
 void gn_hash_reset(struct gn_hash *h)
 {
-    must(EVP_DigestInit_ex2(h->ctx, h->md, NULL));
+    must(EVP_DigestInit_ex2(h->ctx, sha256, NULL));
 }
 
 void gn_hash_add(struct gn_hash *h, const void *data, size_t len)
@@ -56,7 +65,6 @@ void gn_hash_free(struct gn_hash *h)
     if (!h)
         return;
     EVP_MD_CTX_free(h->ctx);
-    EVP_MD_free(h->md);
     free(h);
 }
 

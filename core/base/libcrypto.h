@@ -14,7 +14,6 @@ void gn_libcrypto_need(void);
 
 #define GN_LIBCRYPTO_USED(X)                                                                       \
     X(EVP_MD_fetch)                                                                                \
-    X(EVP_MD_free)                                                                                 \
     X(EVP_MD_CTX_new)                                                                              \
     X(EVP_MD_CTX_free)                                                                             \
     X(EVP_DigestInit_ex2)                                                                          \
@@ -27,7 +26,6 @@ extern struct gn_libcrypto {
 } gn_libcrypto;
 
 #define EVP_MD_fetch       gn_libcrypto.EVP_MD_fetch
-#define EVP_MD_free        gn_libcrypto.EVP_MD_free
 #define EVP_MD_CTX_new     gn_libcrypto.EVP_MD_CTX_new
 #define EVP_MD_CTX_free    gn_libcrypto.EVP_MD_CTX_free
 #define EVP_DigestInit_ex2 gn_libcrypto.EVP_DigestInit_ex2

@@ -426,24 +426,23 @@ int gn_far_eof(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
     return f->stream->ops->eof(f->stream, ctx, err);
 }
 
-int gn_far_finish(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err)
+int gn_far_finish(struct gn_far *f, int *status, const struct gn_ctx *ctx, struct gn_err *err)
 {
     const char *line = "";
-    int status = 0, rc = GN_OK;
+    int rc = GN_OK;
 
-    if (!f)
-        return GN_OK;
+    *status = -1;
     while (!rc && line)
         rc = gn_far_line(f, GN_FAR_SILENCE_MS, &line, ctx, err);
     if (!rc)
-        rc = f->stream->ops->status(f->stream, GN_FAR_SILENCE_MS, &status, ctx, err);
-    if (!rc && status != 0) {
+        rc = f->stream->ops->status(f->stream, GN_FAR_SILENCE_MS, status, ctx, err);
+    if (!rc && *status != 0) {
         struct gn_buf why = GN_BUF_INIT(1000);
 
         add_stderr(f, &why);
-        rc = status < 0 ? gn_err_set(err, GN_E_NET, "the connection was lost%s", why.ptr)
-                        : gn_err_set(err, GN_E_FAIL, "the far side failed with status %d%s", status,
-                                     why.ptr);
+        rc = *status < 0 ? gn_err_set(err, GN_E_NET, "the connection was lost%s", why.ptr)
+                         : gn_err_set(err, GN_E_FAIL, "the far side failed with status %d%s",
+                                      *status, why.ptr);
         gn_buf_clear(&why);
     }
     gn_far_close(f);

@@ -16,7 +16,7 @@
 
 #include "gnrrun/fs.h"
 #include "gnrrun/hash.h"
-#include "pipe.h"
+#include "gnrrun/pipe.h"
 #include "run_private.h"
 
 #define CHUNK      65536

@@ -64,6 +64,8 @@ struct gn_ctx {
     /* Times Ctrl-C was pressed; waits look at it and at wake_fd (readable after each; -1: none). */
     const volatile sig_atomic_t *interrupts;
     int wake_fd;
+    const _Atomic bool
+        *stop; /* true: as interrupted, for a thread's own copy; noticed within a second */
     void *arg; /* of whoever made this ctx */
 };
 

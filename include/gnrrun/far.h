@@ -88,8 +88,9 @@ GN_MUST int gn_far_eof(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err
 GN_MUST int gn_far_expect(struct gn_far *f, const char *word, const char **line,
                           const struct gn_ctx *ctx, struct gn_err *err);
 
-/* Wait for the end and free; a stream that ends badly is an error.  NULL is allowed. */
-GN_MUST int gn_far_finish(struct gn_far *f, const struct gn_ctx *ctx, struct gn_err *err);
+/* Wait for the end and free; a stream that ends badly, with *status or without one (-1), is an error. */
+GN_MUST int gn_far_finish(struct gn_far *f, int *status, const struct gn_ctx *ctx,
+                          struct gn_err *err);
 
 /* Drop it, whatever it is doing. */
 void gn_far_close(struct gn_far *f);

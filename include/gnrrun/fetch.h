@@ -50,7 +50,10 @@ struct gn_fetch_report {
  *   as an earlier run's fetch left it  that one moves to dest/gnrrun-results/THATRUN/path first
  *   anything else                      it is left alone; the result goes to
  *                                      dest/gnrrun-results/THISRUN/path, with a GN_EV_WARN
- * Resumes large files; verified by SHA-256 (cksum where the far side has nothing better).
+ * Resumes large files; verified by SHA-256 (cksum where the far side has nothing better).  What
+ * stands nowhere here, of a run that is over, needs no second reading over there for that: SSH
+ * vouches for the way, and the far side tells when a file could not be read to its end or was
+ * written to meanwhile; only then are the sums compared.
  */
 GN_MUST int gn_fetch(const struct gn_ctx *ctx, struct gn_transport *t, struct gn_store *store,
                      const struct gn_fetch_opts *opts, struct gn_fetch_report *report,

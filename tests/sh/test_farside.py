@@ -766,6 +766,74 @@ def test_get(host):
     check(f.lines()[-1].startswith('err proto'), 'cut')
 
 
+def unpacked(data):
+    got = {}
+    with tarfile.open(fileobj=io.BytesIO(data), ignore_zeros=True) as tar:
+        for m in tar:
+            name = m.name[2:] if m.name.startswith('./') else m.name
+            got[name] = tar.extractfile(m).read() if m.isfile() else ('->', m.linkname)
+    return got
+
+
+def test_get_names(host):
+    """Names as they are, for a tar that says whether all stood still."""
+    tree = [(n, ('content of ' + n).encode() * 50, 0o640) for n in ODD] + [('ln', ('->', 'x y'), 0o777)]
+    token = started(host, 'true', tree=tree)
+    head, _ = listing(host, token)
+    check(head['names'] == '0' or host.shell != 'tiny', head)
+    if head['names'] == '0':
+        raise Skip('no GNU tar or head here')
+    want = dict((n, c) for n, c, _ in tree)
+
+    def ask(names, zstd, meanwhile=None):
+        text = b''.join(b'./' + n.encode('utf-8', 'surrogateescape') + b'\0' for n in names)
+        f = host.far('get', token=token, zstd=zstd)
+        f.send(b'n %d\n' % len(text) + text + b'.\n')
+        f.eof()
+        line = f.line()
+        if meanwhile:
+            f.more()
+            meanwhile()
+        data = f.rest()
+        f.close()
+        if line == 'tar zstd=1':
+            data = subprocess.run(['zstd', '-dc'], input=data, capture_output=True, check=True).stdout
+        return unpacked(data), f.p.returncode
+
+    for zstd in (0, 1):
+        got, status = ask(list(want), zstd)
+        check(got == want and status == 0, '%r %s' % (sorted(got), status))
+        got, status = ask(list(want) + ['missing'], zstd)
+        check(got == want and status == 3, '%r %s' % (sorted(got), status))
+    # tar stands in the middle of a file that is longer than any pipe: a new ctime is enough
+    path = host.v1('runs', token, 'work', 'long')
+    with open(path, 'wb') as f:
+        f.truncate(8 << 20)
+    check(ask(['long'], 0)[1] == 0, 'it stood still')
+    check(ask(['long'], 0, lambda: os.utime(path))[1] == 3, 'it did not stand still')
+    os.unlink(path)
+
+
+def test_cat_still(host):
+    data = random.Random(2).randbytes(300001)
+    token = started(host, 'true', tree=(('big', data, 0o644),))
+    f = host.far('cat', token=token, path='big', offset=0, length=len(data), sum='still')
+    f.line()
+    check(f.line() == 'd %d' % len(data) and f.read(len(data)) == data, 'bytes')
+    check(f.lines() == ['h =', 'end'], 'it stood still')
+    path = host.v1('runs', token, 'work', 'big')
+    with open(path, 'ab') as f:
+        f.truncate(8 << 20)
+    f = host.far('cat', token=token, path='big', offset=0, length=8 << 20, sum='still')
+    f.line()
+    check(f.line() == 'd %d' % (8 << 20), 'length')
+    f.read(1 << 16)
+    with open(path, 'r+b') as g:
+        g.write(b'changed')
+    f.read((8 << 20) - (1 << 16))
+    check(f.lines() == ['h -', 'end'], 'it changed')
+
+
 def plain_dd(host):
     """dd knows what POSIX wants and no more, until what is returned is called."""
     path, real = os.path.join(host.bin, 'dd'), shutil.which('dd')

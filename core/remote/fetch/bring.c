@@ -1,40 +1,15 @@
-/*
- * bring.c - one `get` on the far side: checksums asked, small files brought as tar.
- *
- * The tar is read, not obeyed: an entry counts only when its name was asked for, comes for
- * the first time and is of the kind and size that the listing announced, and its bytes only
- * when their checksum is the one that was said before.
- */
+/* bring.c - one `get` on the far side: checksums asked, small files brought as tar. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gnrrun/far.h"
-#include "gnrrun/fs.h"
-#include "room.h"
+#include "batch.h"
 
 #define LINE_BYTES ((size_t)48 << 10) /* names of one request: far below any limit on arguments */
 #define LINE_NAMES 1000
 #define ALONE_MAX  50
-#define SLACK      ((uint64_t)64 << 20) /* files that grow meanwhile */
-
-struct gn_batch {
-    struct gn_fetch *f;
-    struct gn_far *far;
-    size_t from, to;
-    uint64_t asked, names;  /* bytes and entries that were asked for */
-    uint64_t came, entries; /* that were announced in the tar */
-    uint64_t raw;           /* bytes of the stream */
-    bool ended;             /* the stream is at its end */
-    bool flood;             /* far more came than was asked for */
-    struct gn_cand *cur;    /* whose bytes are coming; NULL: they are dropped */
-    struct gn_part part;
-    struct gn_hash *hash;
-    struct gn_cksum cksum;
-    uint64_t got;
-};
-
-typedef bool (*pick_fn)(const struct gn_cand *c);
+#define NAMES_MAX  ((size_t)8 << 20) /* of one batch, whose names are counted */
 
 static bool wants_sum(const struct gn_cand *c)
 {
@@ -47,7 +22,7 @@ static bool is_asked(const struct gn_cand *c)
 }
 
 /* One request for the picked candidates from *next on; *next: where the following one begins. */
-static size_t request(const struct gn_batch *b, char verb, pick_fn pick, size_t *next,
+static size_t request(const struct gn_batch *b, char verb, gn_pick_fn pick, size_t *next,
                       struct gn_buf *line)
 {
     struct gn_buf words = GN_BUF_INIT(1 << 20);
@@ -106,7 +81,7 @@ bad:
     return gn_err_set(err, GN_E_PROTO, "the far side sent a checksum we cannot read");
 }
 
-static int read_sums(struct gn_batch *b, struct gn_err *err)
+int gn_batch_read_sums(struct gn_batch *b, gn_pick_fn pick, struct gn_err *err)
 {
     const char *line;
     int rc = GN_OK;
@@ -114,7 +89,7 @@ static int read_sums(struct gn_batch *b, struct gn_err *err)
     for (size_t i = b->from; !rc && i < b->to; i++) {
         struct gn_cand *c = &b->f->cand[i];
 
-        if (!wants_sum(c))
+        if (!pick(c))
             continue;
         rc = gn_far_line(b->far, GN_FAR_SILENCE_MS, &line, b->f->ctx, err);
         if (!rc)
@@ -123,14 +98,14 @@ static int read_sums(struct gn_batch *b, struct gn_err *err)
     return rc;
 }
 
-static int ask_sums(struct gn_batch *b, struct gn_err *err)
+int gn_batch_ask_sums(struct gn_batch *b, gn_pick_fn pick, struct gn_err *err)
 {
     struct gn_buf line = GN_BUF_INIT(1 << 20);
     size_t next = b->from;
     int rc = GN_OK;
 
     while (!rc && next < b->to)
-        if (request(b, 's', wants_sum, &next, &line))
+        if (request(b, 's', pick, &next, &line))
             rc = gn_far_write(b->far, line.ptr, line.len, b->f->ctx, err);
     gn_buf_clear(&line);
     return rc;
@@ -175,126 +150,33 @@ static int sort_out(struct gn_batch *b, struct gn_cand *c, struct gn_err *err)
     return GN_OK;
 }
 
-/* --- the tar ------------------------------------------------------------------------------- */
-
-static int by_path(const void *key, const void *elem)
+/* All that is asked for, by a tar that takes names as they are. */
+static int send_names(struct gn_batch *b, struct gn_err *err)
 {
-    return strcmp(key, ((const struct gn_cand *)elem)->path);
-}
+    struct gn_buf names = GN_BUF_INIT(NAMES_MAX);
+    char head[32];
+    int rc = GN_OK;
 
-static struct gn_cand *asked_for(struct gn_batch *b, const char *path)
-{
-    struct gn_cand *c;
+    for (size_t i = b->from; i < b->to; i++) {
+        const struct gn_cand *c = &b->f->cand[i];
 
-    while (path[0] == '.' && path[1] == '/')
-        path += 2;
-    c = bsearch(path, b->f->cand + b->from, b->to - b->from, sizeof *c, by_path);
-    return c && c->state == GN_CAND_ASKED ? c : NULL;
-}
-
-/* Open the temporary that c's bytes go to; they are dropped when that cannot be. */
-static int begin_file(struct gn_batch *b, struct gn_cand *c, struct gn_err *err)
-{
-    int rc = gn_place_open(b->f, c, false, &b->part, err);
-
-    if (rc)
-        return gn_fetch_forgive(b->f, c, rc, err);
-    b->cur = c;
-    b->got = 0;
-    b->cksum = (struct gn_cksum){0};
-    gn_hash_reset(b->hash);
-    return GN_OK;
-}
-
-static int on_begin(void *arg, const struct gn_unpack_entry *e, struct gn_err *err)
-{
-    struct gn_batch *b = arg;
-    struct gn_cand *c = asked_for(b, e->path);
-
-    b->cur = NULL;
-    b->came += e->size;
-    b->entries++;
-    if (b->came > 2 * b->asked + SLACK || b->entries > 2 * b->names + 100) {
-        b->flood = true;
-        return gn_err_set(err, GN_E_PROTO, "the far side sends far more than it was asked for");
+        if (!is_asked(c))
+            continue;
+        gn_buf_adds(&names, "./"); /* as it was listed; never an option */
+        gn_buf_add(&names, c->path, strlen(c->path) + 1);
     }
-    if (!c) {
-        gn_fetch_refuse(b->f, e->path, strlen(e->path), "it was not asked for");
-        return GN_OK;
-    }
-    if (e->kind == GN_UNPACK_FILE && c->type == 'f' && e->size == c->size)
-        return begin_file(b, c, err);
-    if (e->kind == GN_UNPACK_LINK && c->type == 'l') {
-        c->target = gn_strdup(e->link);
-        c->known = GN_FAR_SHA;
-        gn_place_link_sum(c->target, &c->sums);
-        c->state = GN_CAND_LINK;
-    } else if (e->kind == GN_UNPACK_HARD && c->type == 'f') {
-        c->state = GN_CAND_ALONE; /* its bytes stand under another name in this tar */
-    } else {
-        gn_fetch_changed(b->f, c);
-    }
-    return GN_OK;
+    if (gn_buf_over(&names))
+        rc = gn_err_set(err, GN_E_LIMIT, "too many names for one request");
+    snprintf(head, sizeof head, "n %zu\n", names.len);
+    if (!rc && names.len)
+        rc = gn_far_write(b->far, head, strlen(head), b->f->ctx, err);
+    if (!rc && names.len)
+        rc = gn_far_write(b->far, names.ptr, names.len, b->f->ctx, err);
+    gn_buf_clear(&names);
+    return rc;
 }
 
-static int on_data(void *arg, uint64_t offset, const void *data, size_t len, struct gn_err *err)
-{
-    struct gn_batch *b = arg;
-
-    if (!b->cur)
-        return GN_OK;
-    if (offset != b->got || len > b->cur->size - b->got)
-        return gn_err_set(err, GN_E_PROTO, "the far side's tar holds more than it announced");
-    if (gn_fs_write_all(b->part.fd, data, len) < 0)
-        return gn_fetch_err_sys(err, errno, "write", b->cur->path);
-    gn_hash_add(b->hash, data, len);
-    if (b->cur->known == GN_FAR_CKSUM)
-        gn_cksum_add(&b->cksum, data, len);
-    b->got += len;
-    gn_fetch_progress(b->f, len);
-    return GN_OK;
-}
-
-static int on_end(void *arg, struct gn_err *err)
-{
-    struct gn_batch *b = arg;
-    struct gn_cand *c = b->cur;
-    int rc;
-
-    if (!c)
-        return GN_OK;
-    b->cur = NULL;
-    if (!gn_fetch_verify(c, b->hash, &b->cksum) || b->got != c->size) {
-        gn_part_close(&b->part, true);
-        gn_fetch_changed(b->f, c);
-        return GN_OK;
-    }
-    rc = gn_place_commit(b->f, c, &b->part, err);
-    gn_part_close(&b->part, true);
-    return rc ? gn_fetch_forgive(b->f, c, rc, err) : GN_OK;
-}
-
-static int source(void *arg, void *buf, size_t cap, size_t *n, struct gn_err *err)
-{
-    struct gn_batch *b = arg;
-    int rc;
-
-    if (gn_interrupted(b->f->ctx))
-        return gn_err_set(err, GN_E_CANCEL, "interrupted");
-    rc = gn_far_read(b->far, buf, cap, n, b->f->ctx, err);
-    if (rc)
-        return rc;
-    b->ended = *n == 0;
-    b->raw += *n;
-    /* A name may take three blocks of 512 bytes more than its text, the end of a tar 10 KiB. */
-    if (b->raw > 2 * b->asked + SLACK + b->names * 16384) {
-        b->flood = true;
-        return gn_err_set(err, GN_E_PROTO, "the far side sends far more than it was asked for");
-    }
-    return GN_OK;
-}
-
-static int send_requests(struct gn_batch *b, struct gn_err *err)
+static int send_lines(struct gn_batch *b, struct gn_err *err)
 {
     struct gn_buf line = GN_BUF_INIT(1 << 20);
     size_t next = b->from;
@@ -303,54 +185,29 @@ static int send_requests(struct gn_batch *b, struct gn_err *err)
     while (!rc && next < b->to)
         if (request(b, 't', is_asked, &next, &line))
             rc = gn_far_write(b->far, line.ptr, line.len, b->f->ctx, err);
-    if (!rc)
-        rc = gn_far_write(b->far, ".\n", 2, b->f->ctx, err);
-    if (!rc)
-        rc = gn_far_eof(b->far, b->f->ctx, err);
     gn_buf_clear(&line);
     return rc;
 }
 
-/* Why the tar ended as it did: our error, or what the far side's end says about a cut one. */
-static int close_stream(struct gn_batch *b, int rc, struct gn_err *err)
+static int send_requests(struct gn_batch *b, struct gn_err *err)
 {
-    struct gn_err end = GN_ERR_INIT;
-    int end_rc = GN_OK;
+    int rc;
 
-    if (b->flood && b->f->opts->while_running)
-        rc = GN_OK; /* something grows quickly: what has not come is for later */
-    if (b->ended)
-        end_rc = gn_far_finish(b->far, b->f->ctx, &end);
-    else
-        gn_far_close(b->far);
-    b->far = NULL;
-    if (rc == GN_E_PROTO && end_rc) {
-        *err = end;
-        return end_rc;
+    for (size_t i = b->from; i < b->to; i++) {
+        const struct gn_cand *c = &b->f->cand[i];
+
+        if (!is_asked(c))
+            continue;
+        b->names++;
+        b->asked += c->type == 'f' ? c->size : 0;
     }
-    /* A tar that complains has still sent what it could read; what is missing will be seen. */
-    if (!rc && end_rc && end_rc != GN_E_FAIL) {
-        *err = end;
-        return end_rc;
-    }
+    rc = b->f->takes_names ? send_names(b, err) : send_lines(b, err);
     if (!rc)
-        gn_err_clear(err);
+        rc = gn_far_write(b->far, ".\n", 2, b->f->ctx, err);
+    if (!rc)
+        rc = gn_far_eof(b->far, b->f->ctx, err);
+    b->sent = !rc;
     return rc;
-}
-
-static int bring_tar(struct gn_batch *b, struct gn_err *err)
-{
-    static const struct gn_unpack_ops ops = {.begin = on_begin, .data = on_data, .end = on_end};
-    const char *line;
-    int rc = gn_far_expect(b->far, "tar", &line, b->f->ctx, err);
-
-    if (rc)
-        return rc;
-    b->hash = gn_hash_new();
-    rc = gn_unpack(source, b, gn_far_number(line, "zstd", 0) == 1, &ops, b, b->f->ctx, err);
-    gn_part_close(&b->part, true);
-    gn_hash_free(b->hash);
-    return close_stream(b, rc, err);
 }
 
 /* What did not come: a tar may stumble over a name that `cat` does not, so a few get that chance. */
@@ -363,6 +220,7 @@ static void missing(struct gn_fetch *f, size_t from, size_t to)
 
         if (!is_asked(c))
             continue;
+        c->unsure = false;
         if (c->type == 'f' && alone++ < ALONE_MAX)
             c->state = GN_CAND_ALONE;
         else
@@ -371,62 +229,81 @@ static void missing(struct gn_fetch *f, size_t from, size_t to)
 }
 
 /*
- * A large file that stands nowhere here has to come whatever its checksum is, which then is made
- * over there while it comes: reading all of it before would cost as much time as sending it.
+ * What stands nowhere here has to come whatever its checksum is: reading all of it before, only for
+ * that, would cost over there as much as sending it.  Whether it stood still meanwhile is told by
+ * those who read it; while the program runs that is not enough.
  */
-static int take_large(struct gn_fetch *f, size_t from, size_t to, struct gn_err *err)
+static int take_vacant(struct gn_fetch *f, size_t from, size_t to, struct gn_err *err)
 {
     for (size_t i = from; i < to; i++) {
         struct gn_cand *c = &f->cand[i];
-        bool vacant = false;
+        bool is_large = c->size >= GN_LARGE_FILE, vacant = false;
         int rc;
 
-        if (c->state != GN_CAND_NEW || c->type != 'f' || c->size < GN_LARGE_FILE || c->shipped)
+        if (c->state != GN_CAND_NEW || c->type != 'f' || c->shipped || !(is_large || f->trusts))
             continue;
         rc = gn_place_vacant(f, c, &vacant, err);
         if (rc)
             rc = gn_fetch_forgive(f, c, rc, err);
         if (rc)
             return rc;
-        if (vacant)
-            c->state = GN_CAND_ALONE;
+        if (!vacant)
+            continue;
+        c->state = is_large ? GN_CAND_ALONE : GN_CAND_ASKED;
+        c->unsure = f->trusts;
     }
     return GN_OK;
 }
 
-static size_t count(const struct gn_fetch *f, size_t from, size_t to)
+/* How many are to be asked about or for; *open: those that something is to be known of first. */
+static size_t count(const struct gn_fetch *f, size_t from, size_t to, size_t *open)
 {
     size_t n = 0;
 
-    for (size_t i = from; i < to; i++)
-        n += f->cand[i].state == GN_CAND_NEW && f->cand[i].type != 'd';
+    *open = 0;
+    for (size_t i = from; i < to; i++) {
+        const struct gn_cand *c = &f->cand[i];
+
+        *open += c->state == GN_CAND_NEW && c->type == 'f';
+        n += (c->state == GN_CAND_NEW && c->type != 'd') || is_asked(c);
+    }
     return n;
 }
 
-/* Where a round trip is nothing, compressing takes longer than sending. */
-static bool is_near(struct gn_transport *t)
+static int start(struct gn_batch *b, struct gn_err *err)
 {
-    return t->ops->rtt_ms && t->ops->rtt_ms(t) == 0;
+    struct gn_fetch *f = b->f;
+    const struct gn_far_arg args[] = {{"root", f->opts->run->workdir},
+                                      {"token", f->opts->run->token},
+                                      {"zstd", gn_transport_is_fast(f->t, f->ctx) ? "0" : "1"},
+                                      {NULL, NULL}};
+    size_t open, n = count(f, b->from, b->to, &open);
+    int rc;
+
+    if (!n)
+        return GN_OK;
+    rc = gn_far_start(f->t, "get", args, &b->far, f->ctx, err);
+    if (rc)
+        return rc;
+    if (open)
+        return gn_batch_ask_sums(b, wants_sum, err);
+    for (size_t i = b->from; i < b->to; i++)
+        if (f->cand[i].state == GN_CAND_NEW && f->cand[i].type == 'l')
+            f->cand[i].state = GN_CAND_ASKED;
+    return send_requests(b, err);
 }
 
 int gn_batch_open(struct gn_fetch *f, size_t from, size_t to, struct gn_batch **out,
                   struct gn_err *err)
 {
-    const struct gn_far_arg args[] = {{"root", f->opts->run->workdir},
-                                      {"token", f->opts->run->token},
-                                      {"zstd", is_near(f->t) ? "0" : "1"},
-                                      {NULL, NULL}};
     struct gn_batch *b;
-    int rc = take_large(f, from, to, err);
+    int rc = take_vacant(f, from, to, err);
 
     if (rc)
         return rc;
     b = gn_new(struct gn_batch);
     *b = (struct gn_batch){.f = f, .from = from, .to = to, .part = GN_PART_INIT};
-    if (count(f, from, to))
-        rc = gn_far_start(f->t, "get", args, &b->far, f->ctx, err);
-    if (!rc && b->far)
-        rc = ask_sums(b, err);
+    rc = start(b, err);
     if (rc)
         gn_batch_close(b);
     else
@@ -434,29 +311,33 @@ int gn_batch_open(struct gn_fetch *f, size_t from, size_t to, struct gn_batch **
     return rc;
 }
 
+static int sort_all(struct gn_batch *b, struct gn_err *err)
+{
+    int rc = gn_batch_read_sums(b, wants_sum, err);
+
+    for (size_t i = b->from; !rc && i < b->to; i++)
+        if (b->f->cand[i].state == GN_CAND_NEW && b->f->cand[i].type != 'd')
+            rc = sort_out(b, &b->f->cand[i], err);
+    return rc ? rc : send_requests(b, err);
+}
+
 int gn_batch_bring(struct gn_batch *b, struct gn_err *err)
 {
     struct gn_fetch *f = b->f;
+    bool clean = true;
     int rc;
 
     if (!b->far)
         return GN_OK;
     rc = gn_far_greet(b->far, f->ctx, err);
-    if (!rc)
-        rc = read_sums(b, err);
-    for (size_t i = b->from; !rc && i < b->to; i++)
-        if (f->cand[i].state == GN_CAND_NEW && f->cand[i].type != 'd')
-            rc = sort_out(b, &f->cand[i], err);
-    for (size_t i = b->from; i < b->to; i++) {
-        if (!is_asked(&f->cand[i]))
-            continue;
-        b->names++;
-        b->asked += f->cand[i].type == 'f' ? f->cand[i].size : 0;
-    }
-    if (!rc)
-        rc = send_requests(b, err);
+    if (!rc && !b->sent)
+        rc = sort_all(b, err);
+    gn_fetch_hold(f);
     if (!rc && b->names)
-        rc = bring_tar(b, err);
+        rc = gn_batch_untar(b, &clean, err);
+    if (!rc && !clean)
+        rc = gn_batch_doubt(b, err);
+    gn_fetch_release(f, rc == GN_OK);
     if (!rc)
         missing(f, b->from, b->to);
     return rc;

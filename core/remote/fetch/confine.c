@@ -293,6 +293,21 @@ static int still(int dir, const char *base, const struct stat *was, const char *
     return err->code = GN_E_CHANGED;
 }
 
+int gn_confine_remove(const struct gn_confine *c, const char *path, const struct stat *was,
+                      struct gn_err *err)
+{
+    const char *base;
+    int dir, rc = gn_confine_parent(c, path, false, &dir, &base, err);
+
+    if (rc)
+        return rc;
+    rc = still(dir, base, was, path, err);
+    if (!rc && unlinkat(dir, base, 0) < 0)
+        rc = path_err(err, errno, "remove", path);
+    gn_fs_close(dir);
+    return rc;
+}
+
 int gn_confine_link(const struct gn_confine *c, const char *path, const char *target,
                     const struct stat *was, struct gn_err *err)
 {
@@ -386,10 +401,23 @@ int gn_confine_keep(const struct gn_confine *c, const char *path, const char *ke
     return rc;
 }
 
+/*
+ * Whoever took our temporary's name away must not have his bytes committed as ours.  A new file
+ * that is locked lies where no other gnrrun takes it up.
+ */
+static bool is_ours(const struct gn_part *p)
+{
+    struct stat mine, named;
+
+    return (p->locked && !p->resumable) ||
+           (fstat(p->fd, &mine) == 0 &&
+            fstatat(p->dir, p->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+            mine.st_ino == named.st_ino && mine.st_dev == named.st_dev);
+}
+
 int gn_part_commit(const struct gn_confine *c, struct gn_part *p, const char *path,
                    const struct stat *was, struct gn_err *err)
 {
-    struct stat mine, named;
     const char *base;
     int dir = -1, rc = GN_OK;
 
@@ -404,9 +432,7 @@ int gn_part_commit(const struct gn_confine *c, struct gn_part *p, const char *pa
     }
     if (rc)
         return rc;
-    /* Whoever took our temporary's name away must not have his bytes committed as ours. */
-    if (fstat(p->fd, &mine) < 0 || fstatat(p->dir, p->name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
-        mine.st_ino != named.st_ino || mine.st_dev != named.st_dev) {
+    if (!is_ours(p)) {
         path_err(err, EBUSY, "finish", path);
         rc = err->code = GN_E_CHANGED;
     } else if (was) {

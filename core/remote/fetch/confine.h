@@ -80,6 +80,10 @@ GN_MUST int gn_confine_readlink(const struct gn_confine *c, const char *path, ch
 const char *gn_confine_link_refuses(const struct gn_confine *c, const char *path,
                                     const char *target);
 
+/* Take away the file at path, if it is still *was (else GN_E_CHANGED). */
+GN_MUST int gn_confine_remove(const struct gn_confine *c, const char *path, const struct stat *was,
+                              struct gn_err *err);
+
 /* Make the symlink: *was NULL: only where nothing stands (GN_E_EXISTS); else instead of *was. */
 GN_MUST int gn_confine_link(const struct gn_confine *c, const char *path, const char *target,
                             const struct stat *was, struct gn_err *err);
@@ -96,7 +100,8 @@ struct gn_part {
     char name[80];  /* GN_PART_PREFIX... in that folder */
     uint64_t have;  /* bytes that were there already */
     bool resumable; /* it stays when it is given up */
-    char *folder;   /* path of dir, NULL: the topmost; ours */
+    bool locked;
+    char *folder; /* path of dir, NULL: the topmost; ours */
 };
 #define GN_PART_INIT                                                                               \
     {                                                                                              \

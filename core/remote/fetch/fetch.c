@@ -8,13 +8,15 @@
 #include "gnrrun/fetch.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "room.h"
 
-#define BATCH_NAMES      8000 /* of one `get`: its answers fit into what may wait for us */
+#define BATCH_NAMES      8000  /* of one `get`: its answers fit into what may wait for us */
+#define BATCH_TRUSTED    24000 /* when it does not answer for each */
 #define BATCH_NAME_BYTES ((size_t)1 << 20)
 #define BATCH_BYTES      ((uint64_t)256 << 20)
 #define FLUSH_RECORDS    4000
@@ -90,6 +92,11 @@ bool gn_fetch_verify(struct gn_cand *c, struct gn_hash *hash, const struct gn_ck
     uint8_t sha[GN_HASH_LEN];
 
     gn_hash_end(hash, sha);
+    if (c->known == GN_FAR_UNKNOWN && c->unsure) {
+        memcpy(c->sums.sha, sha, GN_HASH_LEN);
+        c->known = GN_FAR_SHA;
+        return true;
+    }
     if (c->known == GN_FAR_SHA)
         return memcmp(sha, c->sums.sha, GN_HASH_LEN) == 0;
     if (c->known != GN_FAR_CKSUM || c->sums.len != sum->len || c->sums.crc != gn_cksum_end(sum))
@@ -103,7 +110,7 @@ int gn_fetch_flush(struct gn_fetch *f, bool now, struct gn_err *err)
     int64_t ms = f->ctx->mono_ms(f->ctx);
     int rc;
 
-    if (!f->n_rec)
+    if (!f->n_rec || f->holds)
         return GN_OK;
     if (f->n_rec == 1)
         f->rec_ms = ms;
@@ -118,6 +125,19 @@ int gn_fetch_flush(struct gn_fetch *f, bool now, struct gn_err *err)
         gn_fetched_clear(&f->rec[i]);
     f->n_rec = 0;
     return rc;
+}
+
+void gn_fetch_hold(struct gn_fetch *f)
+{
+    f->holds = true;
+    f->n_held = f->n_rec;
+}
+
+void gn_fetch_release(struct gn_fetch *f, bool good)
+{
+    f->holds = false;
+    while (!good && f->n_rec > f->n_held)
+        gn_fetched_clear(&f->rec[--f->n_rec]);
 }
 
 /* --- one pass ------------------------------------------------------------------------------ */
@@ -153,10 +173,10 @@ static int skip_known(struct gn_fetch *f, struct gn_err *err)
 static size_t batch_end(const struct gn_fetch *f, size_t from, size_t *work)
 {
     uint64_t bytes = 0;
-    size_t names = 0, i;
+    size_t names = 0, most = f->trusts ? BATCH_TRUSTED : BATCH_NAMES, i;
 
     *work = 0;
-    for (i = from; i < f->n && *work < BATCH_NAMES; i++) {
+    for (i = from; i < f->n && *work < most; i++) {
         const struct gn_cand *c = &f->cand[i];
 
         if (c->state != GN_CAND_NEW || c->type == 'd')
@@ -254,6 +274,8 @@ static int pass(struct gn_fetch *f, struct gn_err *err)
     rc = gn_results_list(f, err);
     if (!rc)
         rc = skip_known(f, err);
+    gn_event_text(f->ctx, GN_EV_DEBUG, "%zu results are listed, %" PRIu64 " of them are here", f->n,
+                  f->report->same);
     if (!rc)
         rc = bring_all(f, err);
     if (!rc)

@@ -105,6 +105,7 @@ static bool same_file(const struct gn_cand *c, const char *line)
 static int read_cat(struct large *l, struct gn_far *far, bool *whole, struct gn_err *err)
 {
     const char *line;
+    bool still = false;
     int rc = gn_far_expect(far, "cat", &line, l->f->ctx, err);
 
     *whole = false;
@@ -120,6 +121,10 @@ static int read_cat(struct large *l, struct gn_far *far, bool *whole, struct gn_
             return gn_err_set(err, GN_E_NET, "the connection ended in the middle of a file");
         if (strcmp(line, "end") == 0)
             break;
+        if (l->c->unsure && strcmp(line, "h =") == 0) {
+            still = true;
+            continue;
+        }
         if (l->c->known == GN_FAR_UNKNOWN && strncmp(line, "h ", 2) == 0) {
             rc = gn_fetch_read_sum(l->c, line, err);
             if (rc)
@@ -135,7 +140,7 @@ static int read_cat(struct large *l, struct gn_far *far, bool *whole, struct gn_
         if (rc)
             return rc;
     }
-    *whole = l->got == l->c->size;
+    *whole = l->got == l->c->size && (still || !l->c->unsure);
     return GN_OK;
 }
 
@@ -150,7 +155,9 @@ static int ask(struct large *l, bool *whole, struct gn_err *err)
                                       {"path", path},
                                       {"offset", offset},
                                       {"length", length},
-                                      {"sum", l->c->known == GN_FAR_UNKNOWN ? "1" : "0"},
+                                      {"sum", l->c->unsure                    ? "still"
+                                              : l->c->known == GN_FAR_UNKNOWN ? "1"
+                                                                              : "0"},
                                       {NULL, NULL}};
     struct gn_far *far = NULL;
     struct gn_err later = GN_ERR_INIT;
@@ -189,6 +196,8 @@ static int bring(struct large *l, bool *good, struct gn_err *err)
         if (rc)
             return rc;
         resumed = l->got > 0;
+        /* what lay here since an earlier try is checked with the rest */
+        l->c->unsure = l->c->unsure && !resumed;
         gn_fetch_progress(l->f, l->got);
         rc = ask(l, &whole, err);
         if (rc)

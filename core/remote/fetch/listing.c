@@ -70,6 +70,7 @@ int gn_listing_head(const char *line, struct gn_listing_head *out, struct gn_err
                    "the far side has nothing to verify results with, not even cksum");
         return gn_err_hint(err, "install cksum or sha256sum over there, or copy by: gnrrun ssh");
     }
+    h.names = gn_far_number(line, "names", 0) == 1;
     if (!gn_far_field(line, "marker", word, sizeof word) ||
         !gn_listing_time(word, strlen(word), &h.marker_ns))
         goto bad;

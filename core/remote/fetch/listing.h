@@ -24,6 +24,7 @@ struct gn_listing_head {
     int64_t setup_ns;  /* end of the setup, 0: none was, INT64_MAX: it has not come to its end */
     bool fine;         /* times have parts of a second */
     bool cksum;        /* there is nothing better */
+    bool names;        /* `get` takes names as they are, and tells what did not stand still */
 };
 GN_MUST int gn_listing_head(const char *line, struct gn_listing_head *out, struct gn_err *err);
 

@@ -20,19 +20,27 @@ static bool are_folders(int root, const char *path)
     return true;
 }
 
-bool gn_near_is(const struct gn_near *n, int root, const char *path, size_t len)
+bool gn_near_is(struct gn_near *n, int root, const char *path, size_t len)
 {
     struct stat st;
 
-    return n->fd >= 0 && strlen(n->path) == len && memcmp(n->path, path, len) == 0 &&
-           are_folders(root, n->path) && fstatat(root, n->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           st.st_ino == n->st.st_ino && st.st_dev == n->st.st_dev;
+    if (n->fd < 0 || strlen(n->path) != len || memcmp(n->path, path, len) != 0)
+        return false;
+    if (gn_stopwatch_us() < n->seen_us + GN_NEAR_US)
+        return true;
+    n->seen_us = 0;
+    if (!are_folders(root, n->path) || fstatat(root, n->path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        st.st_ino != n->st.st_ino || st.st_dev != n->st.st_dev)
+        return false;
+    n->seen_us = gn_stopwatch_us();
+    return true;
 }
 
 void gn_near_note(struct gn_near *n, const char *path, size_t len, int dir)
 {
     gn_fs_close(n->fd);
     n->fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    n->seen_us = gn_stopwatch_us();
     memcpy(n->path, path, len);
     n->path[len] = 0;
     if (n->fd >= 0 && fstat(n->fd, &n->st) < 0) {

@@ -22,24 +22,24 @@ static void short_hash(const char *s, char out[2 * KEY_BYTES + 1])
     gn_hex(hash, KEY_BYTES, out);
 }
 
-/* ENOLCK: a network file system without locks; then the check at the commit has to do. */
-static bool lock(int fd)
+/* 0, or why not; ENOLCK: a network file system without locks; then the check at the commit has to do. */
+static int lock(int fd)
 {
     struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-    return fcntl(fd, F_SETLK, &fl) == 0 || errno == ENOLCK;
+    return fcntl(fd, F_SETLK, &fl) == 0 ? 0 : errno;
 }
 
 /* Take over what an earlier try left, if it is a plain file of ours that nobody writes to. */
 static int adopt(int dir, const char *name, struct stat *st)
 {
     struct stat named;
-    int fd = openat(dir, name, OPEN_FLAGS);
+    int busy, fd = openat(dir, name, OPEN_FLAGS);
 
     if (fd < 0)
         return -1;
     if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_nlink == 1 &&
-        st->st_uid == geteuid() && lock(fd) &&
+        st->st_uid == geteuid() && ((busy = lock(fd)) == 0 || busy == ENOLCK) &&
         fstatat(dir, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == st->st_ino)
         return fd;
     gn_fs_close(fd);
@@ -76,8 +76,7 @@ static int create(struct gn_part *p, mode_t mode)
 {
     int fd = openat(p->dir, p->name, OPEN_FLAGS | O_CREAT | O_EXCL, (mode & 0777) | 0600);
 
-    if (fd >= 0)
-        (void)lock(fd);
+    p->locked = fd >= 0 && lock(fd) == 0;
     return fd;
 }
 

@@ -13,13 +13,13 @@
 #define COMMIT_TRIES 4
 
 /*
- * A file is flushed before it gets its name: always when it is large (one flush is nothing
- * beside its bytes), and small ones for as long as flushing has cost less than this.  After
- * that one sync() at the end serves them all; a power cut before it can leave an empty file
- * under its name, but then the far side still has it, and its sum here tells.
+ * A file is flushed before it gets its name: always when it is large (one flush is nothing beside
+ * its bytes), and the first small ones.  After that one sync() at the end serves them all; a power
+ * cut before it can leave an empty file under its name, but then the far side still has it, and its
+ * sum here tells.
  */
-#define FSYNC_ALWAYS    ((uint64_t)1 << 20)
-#define FSYNC_BUDGET_MS 2000
+#define FSYNC_ALWAYS ((uint64_t)1 << 20)
+#define FSYNC_SMALL  100
 
 void gn_place_free(struct gn_place *p)
 {
@@ -337,7 +337,6 @@ static int flush_part(struct gn_fetch *f, const struct gn_cand *c, struct gn_par
                       struct gn_err *err)
 {
     struct timespec t[2] = {{.tv_nsec = UTIME_OMIT}, {0}};
-    int64_t from;
 
     t[1].tv_sec = (time_t)(c->mtime_ns / 1000000000);
     t[1].tv_nsec = (long)(c->mtime_ns % 1000000000);
@@ -346,15 +345,12 @@ static int flush_part(struct gn_fetch *f, const struct gn_cand *c, struct gn_par
         t[1].tv_sec--;
     }
     (void)futimens(part->fd, t); /* a file system that cannot only costs a hash later on */
-    if (c->size < FSYNC_ALWAYS && f->fsync_ms >= FSYNC_BUDGET_MS) {
+    if (c->size < FSYNC_ALWAYS && ++f->small > FSYNC_SMALL) {
         f->unsynced = true;
         return GN_OK;
     }
-    from = f->ctx->mono_ms(f->ctx);
     if (fsync(part->fd) < 0 && errno != EINVAL)
         return gn_fetch_err_sys(err, errno, "write", c->place->path);
-    if (c->size < FSYNC_ALWAYS)
-        f->fsync_ms += f->ctx->mono_ms(f->ctx) - from;
     return GN_OK;
 }
 
@@ -417,6 +413,20 @@ int gn_place_commit(struct gn_fetch *f, struct gn_cand *c, struct gn_part *part,
     }
     if (!rc)
         rc = gn_fetch_err(err, GN_E_CHANGED, c->path, "keeps changing here");
+    return rc;
+}
+
+int gn_place_withdraw(struct gn_fetch *f, struct gn_cand *c, const uint8_t *sha, struct gn_err *err)
+{
+    struct gn_spot spot = {0};
+    struct gn_sums sums;
+    bool have = false;
+    int rc = local_sums(f, c->place->path, &spot, &have, &sums, err);
+
+    if (!rc && have && memcmp(sums.sha, sha, GN_HASH_LEN) == 0)
+        rc = gn_confine_remove(f->here, c->place->path, &spot.st, err);
+    f->report->files--;
+    f->report->bytes -= c->size;
     return rc;
 }
 

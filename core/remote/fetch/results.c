@@ -198,6 +198,8 @@ int gn_results_list(struct gn_fetch *f, struct gn_err *err)
     f->fine = l.head.fine;
     f->far_cksum = l.head.cksum;
     f->clock_s = l.head.clock_s;
+    f->takes_names = l.head.names;
+    f->trusts = f->takes_names && f->fine && !f->opts->while_running && !f->again;
     tidy(&l);
     gn_strs_clear(&l.venvs);
     gn_strs_clear(&l.built);

@@ -38,6 +38,7 @@ struct gn_cand {
         GN_FAR_CKSUM,
         GN_FAR_UNREADABLE,
     } known;
+    bool unsure; /* taken without a checksum: as good as the far side's word that it stood still */
     enum {
         GN_CAND_NEW,
         GN_CAND_ALONE,   /* to be brought by itself */
@@ -62,16 +63,20 @@ struct gn_fetch {
     /* Records that are not yet in the store: written some at a time. */
     struct gn_fetched_file *rec;
     size_t n_rec, cap_rec;
+    bool holds;    /* records wait */
+    size_t n_held; /* those before may go */
     int64_t rec_ms;
 
     uint64_t done, total;    /* bytes, for the progress */
-    int64_t fsync_ms;        /* spent so far */
+    uint64_t small;          /* files that were put and are not large */
     bool unsynced;           /* some small file was left to the one sync at the end */
     unsigned warned, silent; /* about names that are refused; those that were not shown */
     bool again;              /* second and last pass */
     bool fine;               /* far times have parts of a second */
     bool far_cksum;          /* the far side has nothing better than cksum */
-    int64_t clock_s;         /* far clock as the listing began */
+    bool takes_names; /* its tar takes names as they are, and tells what did not stand still */
+    bool trusts;      /* that is enough */
+    int64_t clock_s;  /* far clock as the listing began */
     char *first_changed;
 };
 
@@ -116,6 +121,10 @@ GN_MUST int gn_place_commit(struct gn_fetch *f, struct gn_cand *c, struct gn_par
 GN_MUST int gn_place_link(struct gn_fetch *f, struct gn_cand *c, struct gn_err *err);
 GN_MUST int gn_place_dir(struct gn_fetch *f, struct gn_cand *c, struct gn_err *err);
 
+/* What was put for c has the sum sha, and that is not what c is: it goes. */
+GN_MUST int gn_place_withdraw(struct gn_fetch *f, struct gn_cand *c, const uint8_t *sha,
+                              struct gn_err *err);
+
 /* What a symlink counts as where files count by their content. */
 void gn_place_link_sum(const char *target, struct gn_sums *out);
 
@@ -126,6 +135,13 @@ GN_MUST int gn_place_same(struct gn_fetch *f, struct gn_cand *c, struct gn_err *
 
 /* Records go to the store now, or only when it is time. */
 GN_MUST int gn_fetch_flush(struct gn_fetch *f, bool now, struct gn_err *err);
+
+/*
+ * From here on records wait until it is known whether the bytes are right; released, they are either
+ * good or as if they had never been: the next fetch looks at what stands here.
+ */
+void gn_fetch_hold(struct gn_fetch *f);
+void gn_fetch_release(struct gn_fetch *f, bool good);
 
 /* Errors and warnings that name a path of the far side: made safe to print. */
 int gn_fetch_err(struct gn_err *err, int code, const char *path, const char *what);

@@ -14,8 +14,18 @@
 #include "gnrrun/mem.h"
 
 #define PIECES 8
+#define HANDS  2 /* one sums up, one writes: each takes about as long as the deciphering */
 #define PIECE  ((size_t)256 << 10)
 #define HOLE   ((size_t)64 << 10) /* so much of zeros, where it begins at a multiple, is a hole */
+
+/* One thread, and what it does with a piece: 0 or errno. */
+struct hand {
+    struct gn_sink *sink;
+    int (*use)(struct gn_sink *s, uint64_t n);
+    pthread_t thread;
+    bool alone;    /* there is no thread */
+    uint64_t used; /* pieces; under the lock */
+};
 
 struct gn_sink {
     int fd;
@@ -23,14 +33,13 @@ struct gn_sink {
     struct gn_cksum *sum;
     uint64_t at; /* in the file: where the piece that is being filled begins */
     size_t fill; /* of that piece */
-    bool alone;  /* there is no thread */
-    pthread_t thread;
     uint8_t *piece[PIECES];
     size_t len[PIECES];
     uint64_t from[PIECES]; /* where in the file */
-    pthread_mutex_t lock;  /* of what follows */
+    struct hand hand[HANDS];
+    pthread_mutex_t lock; /* of what follows */
     pthread_cond_t moved;
-    uint64_t made, used; /* pieces */
+    uint64_t made; /* pieces */
     bool over;
     int sys_errno;
 };
@@ -63,40 +72,41 @@ static int write_piece(int fd, const uint8_t *data, size_t len, uint64_t from)
     return at > done && gn_fs_write_all(fd, data + done, at - done) < 0 ? errno : 0;
 }
 
-static int use_piece(struct gn_sink *s, uint64_t n)
+static int sum_up(struct gn_sink *s, uint64_t n)
 {
-    const uint8_t *data = s->piece[n % PIECES];
-    size_t len = s->len[n % PIECES];
-
-    gn_hash_add(s->hash, data, len);
+    gn_hash_add(s->hash, s->piece[n % PIECES], s->len[n % PIECES]);
     if (s->sum)
-        gn_cksum_add(s->sum, data, len);
-    return write_piece(s->fd, data, len, s->from[n % PIECES]);
+        gn_cksum_add(s->sum, s->piece[n % PIECES], s->len[n % PIECES]);
+    return 0;
 }
 
+static int write_down(struct gn_sink *s, uint64_t n)
+{
+    return write_piece(s->fd, s->piece[n % PIECES], s->len[n % PIECES], s->from[n % PIECES]);
+}
+
+/* Every piece that was made, until it is over or something is wrong. */
 static void *use_all(void *arg)
 {
-    struct gn_sink *s = arg;
-    bool over = false;
+    struct hand *h = arg;
+    struct gn_sink *s = h->sink;
+    int rc = 0;
 
-    while (!over) {
-        uint64_t n;
-        int rc;
-
-        pthread_mutex_lock(&s->lock);
-        while (s->made == s->used && !s->over)
+    pthread_mutex_lock(&s->lock);
+    for (;;) {
+        while (s->made == h->used && !s->over && !s->sys_errno)
             pthread_cond_wait(&s->moved, &s->lock);
-        over = s->made == s->used;
-        n = s->used;
+        if (s->made == h->used || s->sys_errno)
+            break;
         pthread_mutex_unlock(&s->lock);
-        rc = over ? 0 : use_piece(s, n);
+        rc = h->use(s, h->used);
         pthread_mutex_lock(&s->lock);
-        s->used += !over && !rc;
-        s->sys_errno = rc;
-        pthread_cond_signal(&s->moved);
-        pthread_mutex_unlock(&s->lock);
-        over = over || rc;
+        h->used++;
+        if (rc)
+            s->sys_errno = rc;
+        pthread_cond_broadcast(&s->moved);
     }
+    pthread_mutex_unlock(&s->lock);
     return NULL;
 }
 
@@ -109,18 +119,21 @@ struct gn_sink *gn_sink_new(int fd, uint64_t at, struct gn_hash *hash, struct gn
     s->at = at;
     s->hash = hash;
     s->sum = sum;
+    s->hand[0] = (struct hand){.sink = s, .use = sum_up};
+    s->hand[1] = (struct hand){.sink = s, .use = write_down};
     for (size_t i = 0; i < PIECES; i++)
         s->piece[i] = gn_realloc(NULL, PIECE, 1);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->moved, NULL);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    s->alone = pthread_create(&s->thread, NULL, use_all, s) != 0;
+    for (struct hand *h = s->hand; h < s->hand + HANDS; h++)
+        h->alone = pthread_create(&h->thread, NULL, use_all, h) != 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return s;
 }
 
-/* The piece that was filled goes to the thread. */
+/* The piece that was filled goes to the threads. */
 static void hand_over(struct gn_sink *s)
 {
     uint64_t n = s->made;
@@ -131,12 +144,23 @@ static void hand_over(struct gn_sink *s)
     s->fill = 0;
     pthread_mutex_lock(&s->lock);
     s->made++;
-    pthread_cond_signal(&s->moved);
+    pthread_cond_broadcast(&s->moved);
+    for (struct hand *h = s->hand; h < s->hand + HANDS; h++) {
+        if (!h->alone || s->sys_errno)
+            continue;
+        s->sys_errno = h->use(s, n);
+        h->used++;
+    }
     pthread_mutex_unlock(&s->lock);
-    if (!s->alone || s->sys_errno)
-        return;
-    s->sys_errno = use_piece(s, n);
-    s->used += !s->sys_errno;
+}
+
+/* Is the oldest piece still in use?  Under the lock. */
+static bool is_full(const struct gn_sink *s)
+{
+    for (const struct hand *h = s->hand; h < s->hand + HANDS; h++)
+        if (s->made - h->used == PIECES)
+            return true;
+    return false;
 }
 
 uint8_t *gn_sink_room(struct gn_sink *s, size_t *cap)
@@ -145,7 +169,7 @@ uint8_t *gn_sink_room(struct gn_sink *s, size_t *cap)
 
     if (!s->fill) {
         pthread_mutex_lock(&s->lock);
-        while (s->made - s->used == PIECES && !s->sys_errno)
+        while (is_full(s) && !s->sys_errno)
             pthread_cond_wait(&s->moved, &s->lock);
         bad = s->sys_errno != 0;
         pthread_mutex_unlock(&s->lock);
@@ -180,10 +204,11 @@ void gn_sink_end(struct gn_sink *s, int *sys_errno)
         hand_over(s);
     pthread_mutex_lock(&s->lock);
     s->over = true;
-    pthread_cond_signal(&s->moved);
+    pthread_cond_broadcast(&s->moved);
     pthread_mutex_unlock(&s->lock);
-    if (!s->alone)
-        pthread_join(s->thread, NULL);
+    for (struct hand *h = s->hand; h < s->hand + HANDS; h++)
+        if (!h->alone)
+            pthread_join(h->thread, NULL);
     *sys_errno = reach_end(s->fd);
     if (s->sys_errno)
         *sys_errno = s->sys_errno;

@@ -1,6 +1,6 @@
 /*
- * sink.h - where the bytes of a large file go: a thread sums them up and writes them while the
- * next ones come.
+ * sink.h - where the bytes of a large file go: one thread sums them up and one writes them while
+ * the next ones come.
  *
  * What stands in the file after any end is a beginning of what was put in, without gaps.
  */

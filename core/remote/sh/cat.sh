@@ -1,6 +1,6 @@
 # cat.sh - a_length bytes from a_offset of the file a_path in the work folder of the run
 # a_token; without a length, to its end.  a_sum=1: and the hash of all of it, which is made
-# while the bytes are on their way.
+# while the bytes are on their way; a_sum=still: whether nobody wrote to it meanwhile.
 
 # seen: what changes when somebody writes to $file, as finely as can be told.
 seen() {
@@ -44,6 +44,17 @@ with_sum() {
     say "h $h"
 }
 
+# while_still OFFSET LENGTH: those bytes, then "h =", "h -" if somebody wrote to it meanwhile.
+while_still() {
+    seen
+    before=$r
+    [ "$2" = 0 ] || bytes "$file" "$1" "$2" || exit 1
+    seen
+    h='='
+    [ "$r" = "$before" ] || h='-'
+    say "h $h"
+}
+
 main() {
     greet
     find_root
@@ -57,7 +68,7 @@ main() {
     if [ ! -f "$file" ] || [ ! -r "$file" ]; then
         # where a hash is asked for, that is an answer like any other
         readable=0
-        [ "$a_sum" = 1 ] || die readonly "cannot read $a_path"
+        [ "$a_sum" != 0 ] || die readonly "cannot read $a_path"
     fi
     if [ "$a_sum" = 1 ]; then choose_quick_hash; fi
     size_of "$file" || die sys "cannot see $a_path"
@@ -73,11 +84,11 @@ main() {
     if number "$a_length" && more "$r" "$a_length"; then r=$a_length; else math "$size" - "$a_offset"; fi
     case $r in -*) r=0 ;; esac
     say "d $r"
-    if [ "$a_sum" = 1 ]; then
-        with_sum "$a_offset" "$r"
-    else
-        [ "$r" = 0 ] || bytes "$file" "$a_offset" "$r" || exit 1
-    fi
+    case $a_sum in
+    1) with_sum "$a_offset" "$r" ;;
+    still) while_still "$a_offset" "$r" ;;
+    *) [ "$r" = 0 ] || bytes "$file" "$a_offset" "$r" || exit 1 ;;
+    esac
     finish_ok
 }
 

@@ -72,11 +72,20 @@ take() {
     fi || exit 1
 }
 
-# archives: from the first line with "t" on.
+# names LENGTH: what is named in so many bytes, each name with a NUL behind it, by GNU tar: 1 when
+# something is gone, cannot be read or changed while it was read.
+names() {
+    number "$1" || exit 1
+    head -c "$1" | tar -cf - -b 256 --no-recursion --no-unquote --hard-dereference --null -T - 2>/dev/null
+}
+
+# archives: from the first line with "t" or "n" on; 1 when names() once said so.
 archives() {
+    bad=0
     while :; do
         case $line in
-        .) return 0 ;;
+        .) return "$bad" ;;
+        'n '*) names "${line#n }" || bad=1 ;;
         't '*)
             take "${line#t }"
             eval "archive $words"
@@ -108,10 +117,16 @@ main() {
             take "${line#s }"
             eval "hashes $words"
             ;;
-        't '*)
+        't '* | 'n '*)
             tick_stop
             say "tar zstd=$zstd"
-            if [ "$zstd" = 1 ]; then archives | zstd -q -1 -c; else archives; fi
+            if [ "$zstd" = 0 ]; then
+                archives || exit 3
+                exit 0
+            fi
+            exec 4>&1
+            bad=$({ { archives; echo $? >&3; } | zstd -q -1 -c >&4; } 3>&1) || exit 1
+            [ "$bad" = 0 ] || exit 3
             exit 0
             ;;
         *) die proto 'neither s nor t nor the end' ;;

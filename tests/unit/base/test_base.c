@@ -11,6 +11,7 @@
 #include "gnrrun/fs.h"
 #include "gnrrun/hash.h"
 #include "gnrrun/json.h"
+#include "gnrrun/pipe.h"
 
 static void a_buffer_never_passes_its_ceiling(void **state)
 {
@@ -157,6 +158,71 @@ static void json_takes_any_bytes_and_gives_them_back(void **state)
     gn_buf_clear(&b);
 }
 
+struct talk {
+    size_t total, piece; /* what is made, so much at a time */
+    int rc;              /* and how it ends */
+};
+
+static int make(void *arg, struct gn_pipe *p, struct gn_err *err)
+{
+    const struct talk *t = arg;
+    uint8_t buf[70000];
+    size_t done = 0;
+
+    while (done < t->total) {
+        size_t n = t->piece < t->total - done ? t->piece : t->total - done;
+        int rc;
+
+        for (size_t i = 0; i < n; i++)
+            buf[i] = (uint8_t)((done + i) * 7 / 5);
+        rc = gn_pipe_put(p, buf, n, err);
+        if (rc)
+            return rc;
+        done += n;
+    }
+    return t->rc ? gn_err_set(err, t->rc, "made badly") : GN_OK;
+}
+
+static void what_goes_into_a_pipe_comes_out(void **state)
+{
+    struct talk t = {.total = 5000001, .piece = 70000};
+    struct gn_err err = GN_ERR_INIT;
+    struct gn_pipe *p;
+    uint8_t buf[33333];
+    size_t n, done = 0;
+
+    (void)state;
+    assert_int_equal(gn_pipe_open(make, &t, &p, &err), GN_OK);
+    while ((n = gn_pipe_get(p, buf, sizeof buf)) > 0)
+        for (size_t i = 0; i < n; i++, done++)
+            assert_int_equal(buf[i], (uint8_t)(done * 7 / 5));
+    assert_int_equal(done, t.total);
+    assert_int_equal(gn_pipe_get(p, buf, sizeof buf), 0);
+    assert_int_equal(gn_pipe_close(p, GN_OK, &err), GN_OK);
+}
+
+static void a_pipe_ends_with_whoever_errs_first(void **state)
+{
+    struct talk endless = {.total = SIZE_MAX, .piece = 1000}, bad = {.total = 10, .piece = 3};
+    struct gn_err err = GN_ERR_INIT;
+    struct gn_pipe *p;
+    uint8_t buf[100];
+
+    (void)state;
+    /* nobody takes any more: the maker is told */
+    assert_int_equal(gn_pipe_open(make, &endless, &p, &err), GN_OK);
+    assert_true(gn_pipe_get(p, buf, sizeof buf) > 0);
+    assert_int_equal(gn_pipe_close(p, GN_E_PROTO, &err), GN_E_PROTO);
+    /* the maker's error comes behind all that he made */
+    bad.rc = GN_E_NET;
+    assert_int_equal(gn_pipe_open(make, &bad, &p, &err), GN_OK);
+    for (size_t done = 0; done < 10;)
+        done += gn_pipe_get(p, buf, sizeof buf);
+    assert_int_equal(gn_pipe_get(p, buf, sizeof buf), 0);
+    assert_int_equal(gn_pipe_close(p, GN_OK, &err), GN_E_NET);
+    assert_string_equal(err.msg, "made badly");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +235,8 @@ int main(void)
         cmocka_unit_test(near_misses_are_near),
         cmocka_unit_test(a_file_is_replaced_whole_and_read_back),
         cmocka_unit_test(json_takes_any_bytes_and_gives_them_back),
+        cmocka_unit_test(what_goes_into_a_pipe_comes_out),
+        cmocka_unit_test(a_pipe_ends_with_whoever_errs_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

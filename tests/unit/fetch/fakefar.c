@@ -16,6 +16,7 @@ struct fake_stream {
     size_t read;
     char nonce[64], op[16];
     bool started, tar_begun, cut;
+    int status;
 };
 
 /* --- tar ----------------------------------------------------------------------------------- */
@@ -101,6 +102,8 @@ static void op_list(struct fake_stream *s)
                 f->cksum ? "cksum" : "sha256sum");
     if (f->setup)
         gn_buf_addf(&s->out, " setup=%s", f->setup);
+    if (f->names)
+        gn_buf_adds(&s->out, " names=1");
     gn_buf_addc(&s->out, '\n');
     gn_buf_addf(&s->out, "%s d 755 4096 1 1 .\n", s->nonce);
     for (size_t i = 0; i < f->n; i++) {
@@ -224,10 +227,26 @@ static void op_get(struct fake_stream *s)
             len = strtoull(line + 2, NULL, 10);
             must(len && s->in.len >= n + len && s->in.ptr[n + len - 1] == '\n');
             names = gn_strndup(s->in.ptr + n, len - 1);
+        } else if (line[0] == 'n') {
+            len = strtoull(line + 2, NULL, 10);
+            if (s->in.len < n + len) { /* they come by a write of their own */
+                free(line);
+                return;
+            }
+            must(len && s->in.ptr[n + len - 1] == 0);
+            names = gn_realloc(NULL, len, 1);
+            memcpy(names, s->in.ptr + n, len);
         }
         gn_buf_drop(&s->in, n + len);
         if (line[0] == 's') {
             words(s, names, send_sum);
+        } else if (line[0] == 'n') {
+            begin_tar(s);
+            s->status = s->far->get_status;
+            for (char *p = names; p < names + len; p += strlen(p) + 1)
+                send_named(s, p);
+            if (!s->far->tar)
+                fake_tar_end(&s->out);
         } else if (line[0] == 't') {
             begin_tar(s);
             words(s, names, send_named);
@@ -290,6 +309,9 @@ static void op_cat(struct fake_stream *s, const char *program)
     gn_buf_add(&s->out, text + from, want);
     if (strcmp(sum, "1") == 0)
         send_sum(s, path);
+    else if (strcmp(sum, "still") == 0)
+        gn_buf_addf(&s->out, "h %c\n", s->far->restless ? '-' : '=');
+    s->far->restless = false;
     gn_buf_adds(&s->out, "end\n");
     free(text);
     free(sum);
@@ -379,7 +401,7 @@ static int fake_status(struct gn_stream *base, int64_t timeout_ms, int *status,
     (void)timeout_ms;
     (void)ctx;
     (void)err;
-    *status = ((struct fake_stream *)base)->cut ? -1 : 0;
+    *status = ((struct fake_stream *)base)->cut ? -1 : ((struct fake_stream *)base)->status;
     return GN_OK;
 }
 

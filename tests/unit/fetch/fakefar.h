@@ -37,6 +37,9 @@ struct fake_far {
     const char *setup;        /* end of the setup in the list, or NULL */
     bool whole;               /* times are said to be whole seconds */
     bool cksum;               /* knows no SHA-256 */
+    bool names;               /* its `get` takes names as they are */
+    int get_status;           /* how a `get` with names ends */
+    bool restless;            /* whoever asks `cat` is told that the file changed */
     int64_t cut_after;        /* bytes until the line is cut; -1: never */
     bool cut_softly;          /* as an end without a status, not as an error */
     const struct gn_buf *tar; /* all that a `get` sends instead of its tar */

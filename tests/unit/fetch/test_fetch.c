@@ -31,6 +31,8 @@ struct fix {
     uint64_t press_after; /* bytes of progress; 0: never */
     struct gn_store store;
     struct fake_far far;
+    bool names; /* the far side's tar takes names as they are, */
+    int doubts; /* and this is how it ends */
     struct gn_run run;
     char token[16], name[16], none[1];
     struct gn_entry entry[8];
@@ -80,6 +82,22 @@ static int setup(void **state)
     return 0;
 }
 
+/* A tar that says that nothing changed: what stands nowhere here is asked for without a checksum. */
+static int setup_trusting(void **state)
+{
+    setup(state);
+    ((struct fix *)*state)->names = true;
+    return 0;
+}
+
+/* One that says each time that something may have. */
+static int setup_doubting(void **state)
+{
+    setup_trusting(state);
+    ((struct fix *)*state)->doubts = 3;
+    return 0;
+}
+
 static int teardown(void **state)
 {
     struct fix *x = *state;
@@ -109,6 +127,8 @@ static void ship(struct fix *x, const char *path, const char *text)
 static int fetch(struct fix *x, struct fake_file *file, size_t n)
 {
     fake_far_init(&x->far, file, n);
+    x->far.names = x->names;
+    x->far.get_status = x->doubts;
     gn_err_clear(&x->err);
     gn_buf_reset(&x->said);
     return gn_fetch(&x->ctx, &x->far.base, &x->store, &x->opts, &x->rep, &x->err);
@@ -897,7 +917,98 @@ static void a_full_disk_leaves_whole_files_and_a_beginning(void **state)
     assert_int_equal(umount(x->dir), 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+static void a_tar_that_stood_still_is_not_asked_for_sums(void **state)
+{
+    struct fake_file files[] = {{.path = "a", .text = "a"},
+                                {.path = "b", .text = "other"},
+                                {.path = "d/big", .text = "0123456", .size = LARGE},
+                                {.path = "l", .type = 'l', .text = "a"}};
+    struct fix *x = *state;
+
+    tree_put(x->dir, "b", "mine");
+    ok(x, FETCH(x, files));
+    check(x, "a", "a");
+    check(x, "b", "mine");
+    check_large(x, "d/big", &files[2]);
+    assert_int_equal(x->far.sums, 1); /* what stands here is looked at */
+    assert_int_equal(x->rep.files, 4);
+    ok(x, FETCH(x, files));
+    assert_int_equal(x->far.gets + x->far.cats, 0);
+    assert_int_equal(x->rep.same, 4);
+}
+
+static void torn_bytes_go_again_and_come_once_more(void **state)
+{
+    struct fake_file files[] = {{.path = "a", .text = "good", .wrong_once = "evil"},
+                                {.path = "b", .text = "b"}};
+    struct fix *x = *state;
+
+    ok(x, FETCH(x, files));
+    check(x, "a", "good");
+    check(x, "b", "b");
+    assert_int_equal(x->far.lists, 2);
+    assert_int_equal(x->rep.files, 2);
+    ok(x, FETCH(x, files));
+    assert_int_equal(x->rep.files, 0);
+    assert_int_equal(x->rep.same, 2);
+}
+
+static void what_tar_filled_with_zeros_does_not_stay(void **state)
+{
+    struct fake_file files[] = {{.path = "a", .text = "unreadable", .mode = 01},
+                                {.path = "b", .text = "b"}};
+    struct fix *x = *state;
+
+    ok(x, FETCH(x, files));
+    assert_false(tree_has(x->dir, "a"));
+    check(x, "b", "b");
+    assert_int_equal(x->rep.refused, 1);
+    assert_int_equal(tree_count(x->dir), 1);
+}
+
+static void another_time_than_listed_is_no_result(void **state)
+{
+    struct fake_file files[] = {{.path = "a", .text = "a", .mtime = "1400.25"},
+                                {.path = "b", .text = "b"}};
+    struct fix *x = *state;
+
+    ok(x, FETCH(x, files));
+    check(x, "a", "a");
+    check(x, "b", "b");
+    assert_int_equal(x->far.lists, 2); /* the tar's time is 1500 for all: looked at again */
+}
+
+static void a_large_file_that_does_not_stand_still_comes_once_more(void **state)
+{
+    struct fake_file files[] = {{.path = "big", .text = "0123456", .size = LARGE}};
+    struct fix *x = *state;
+    int rc;
+
+    fake_far_init(&x->far, files, 1);
+    x->far.names = x->far.restless = true;
+    rc = gn_fetch(&x->ctx, &x->far.base, &x->store, &x->opts, &x->rep, &x->err);
+    ok(x, rc);
+    check_large(x, "big", &files[0]);
+    assert_int_equal(x->far.cats, 2);
+    assert_int_equal(tree_count(x->dir), 1);
+}
+
+static void while_it_runs_nothing_comes_without_a_sum(void **state)
+{
+    struct fake_file files[] = {{.path = "a", .text = "good", .wrong_once = "half"}};
+    struct fix *x = *state;
+
+    x->opts.while_running = true;
+    ok(x, FETCH(x, files));
+    assert_int_equal(x->rep.later, 1);
+    assert_int_equal(tree_count(x->dir), 0);
+}
+
+#define T(f)                                                                                       \
+    cmocka_unit_test_setup_teardown(f, setup, teardown),                                           \
+        cmocka_unit_test_setup_teardown(f, setup_doubting, teardown)
+#define TRUSTING(f) cmocka_unit_test_setup_teardown(f, setup_trusting, teardown)
+#define DOUBTING(f) cmocka_unit_test_setup_teardown(f, setup_doubting, teardown)
 
 int main(void)
 {
@@ -937,6 +1048,12 @@ int main(void)
         T(an_interrupt_leaves_whole_files_and_a_beginning),
         T(no_room_leaves_whole_files_and_a_beginning),
         T(a_full_disk_leaves_whole_files_and_a_beginning),
+        TRUSTING(a_tar_that_stood_still_is_not_asked_for_sums),
+        DOUBTING(torn_bytes_go_again_and_come_once_more),
+        DOUBTING(what_tar_filled_with_zeros_does_not_stay),
+        TRUSTING(another_time_than_listed_is_no_result),
+        TRUSTING(a_large_file_that_does_not_stand_still_comes_once_more),
+        TRUSTING(while_it_runs_nothing_comes_without_a_sum),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -327,6 +327,7 @@ static void one_that_waits_is_found(void **state)
     struct gn_transport *t;
     struct gn_far *f;
     const char *line;
+    int status;
 
     (void)state;
     ctx.home = "/";
@@ -339,7 +340,8 @@ static void one_that_waits_is_found(void **state)
         assert_null(t->waiting);
         assert_int_equal(gn_far_expect(f, "st", &line, &ctx, &err), 0);
         assert_non_null(strstr(line, "one state=none"));
-        assert_int_equal(gn_far_finish(f, &ctx, &err), 0);
+        assert_int_equal(gn_far_finish(f, &status, &ctx, &err), 0);
+        assert_int_equal(status, 0);
         gn_far_prepare(t, "status", &ctx);
         assert_non_null(t->waiting);
         assert_int_equal(gn_far_greet(t->waiting, &ctx, &err), 0);
