@@ -14,8 +14,14 @@ struct gn_store {
     char *insert_sql, *update_sql, *advance_sql; /* made from the table in run.c */
     bool wal;
     bool durable; /* synchronous is FULL now */
-    bool batch;   /* between gn_store_begin and gn_store_end */
+    bool batch;   /* between gn_store_begin and gn_store_end; within one: */
+    struct {
+        char *dest; /* NULL: none yet */
+        int64_t run_id, id, seq;
+    } fetch; /* whose files are being written down (fetched.c) */
 };
+
+void gn_fetch_forget(struct gn_store *s);
 
 /*
  * WAL keeps its index in memory that processes share: on a file system of several machines

@@ -41,6 +41,21 @@ static const char *const migrations[] = {
     "  hash TEXT NOT NULL, size INTEGER NOT NULL,"
     "  far_mtime_ns INTEGER NOT NULL, far_ctime_ns INTEGER NOT NULL,"
     "  UNIQUE(dest, path, run_id));",
+    /* The words that a hundred thousand files share stand once; a file is one row in one tree. */
+    "CREATE TABLE fetches("
+    "  id INTEGER PRIMARY KEY, dest TEXT NOT NULL, run_id INTEGER NOT NULL, run_name TEXT NOT NULL,"
+    "  last INTEGER NOT NULL, UNIQUE(dest, run_id));"
+    "CREATE INDEX fetches_last ON fetches(last);"
+    "CREATE INDEX fetches_dest_last ON fetches(dest, last);"
+    "CREATE TABLE fetched("
+    "  fetch INTEGER NOT NULL, path TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,"
+    "  size INTEGER NOT NULL, far_mtime_ns INTEGER NOT NULL, far_ctime_ns INTEGER NOT NULL,"
+    "  PRIMARY KEY(fetch, path)) WITHOUT ROWID;"
+    "INSERT INTO fetches(dest, run_id, run_name, last)"
+    "  SELECT dest, run_id, max(run_name), max(id) FROM fetched_files GROUP BY dest, run_id;"
+    "INSERT INTO fetched SELECT f.id, o.path, o.id, o.hash, o.size, o.far_mtime_ns, o.far_ctime_ns"
+    "  FROM fetched_files o JOIN fetches f ON f.dest = o.dest AND f.run_id = o.run_id;"
+    "DROP TABLE fetched_files;",
 };
 #define VERSION ((int64_t)(sizeof migrations / sizeof *migrations))
 
@@ -203,6 +218,7 @@ int gn_store_begin(struct gn_store *s, struct gn_err *err)
     if (!rc)
         rc = gn_db_run(s->db, "BEGIN IMMEDIATE", err);
     s->batch = !rc;
+    gn_fetch_forget(s);
     return rc;
 }
 
@@ -218,6 +234,7 @@ int gn_store_end(struct gn_store *s, struct gn_err *err)
     if (rc)
         rollback(s);
     s->batch = false;
+    gn_fetch_forget(s);
     return rc;
 }
 

@@ -5,7 +5,6 @@
 #define GN_FETCH_BATCH_H
 
 #include "gnrrun/far.h"
-#include "gnrrun/pipe.h"
 #include "room.h"
 
 struct gn_batch {
@@ -16,15 +15,11 @@ struct gn_batch {
     uint64_t came, entries; /* that were announced in the tar */
     uint64_t raw;           /* bytes of the stream */
     bool sent;              /* all is asked for, and nothing else will be */
-    struct gn_pipe *pipe;   /* from the thread that takes in what comes */
-    struct gn_ctx quiet;    /* that thread's: ends it when nobody takes any more */
-    _Atomic bool stop;
-    bool ended;          /* the stream is at its end */
-    bool flood;          /* far more came than was asked for */
-    struct gn_cand *cur; /* whose bytes are coming; NULL: they are dropped */
+    bool cksum;             /* some sums are no SHA-256 */
+    bool ended;             /* the stream is at its end */
+    _Atomic bool flood;     /* far more came than was asked for */
+    struct gn_cand *cur;    /* whose bytes are coming; NULL: they are dropped */
     struct gn_part part;
-    struct gn_hash *hash;
-    struct gn_cksum cksum;
     uint64_t got;
 };
 

@@ -94,6 +94,7 @@ int gn_batch_read_sums(struct gn_batch *b, gn_pick_fn pick, struct gn_err *err)
         rc = gn_far_line(b->far, GN_FAR_SILENCE_MS, &line, b->f->ctx, err);
         if (!rc)
             rc = gn_fetch_read_sum(c, line, err);
+        b->cksum = b->cksum || c->known == GN_FAR_CKSUM;
     }
     return rc;
 }

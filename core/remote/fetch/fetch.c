@@ -87,11 +87,8 @@ int gn_fetch_forgive(struct gn_fetch *f, struct gn_cand *c, int rc, struct gn_er
     return GN_OK;
 }
 
-bool gn_fetch_verify(struct gn_cand *c, struct gn_hash *hash, const struct gn_cksum *sum)
+bool gn_fetch_verify(struct gn_cand *c, const uint8_t *sha, const struct gn_cksum *sum)
 {
-    uint8_t sha[GN_HASH_LEN];
-
-    gn_hash_end(hash, sha);
     if (c->known == GN_FAR_UNKNOWN && c->unsure) {
         memcpy(c->sums.sha, sha, GN_HASH_LEN);
         c->known = GN_FAR_SHA;

@@ -187,6 +187,7 @@ static int ask(struct large *l, bool *whole, struct gn_err *err)
 /* All of it from where it stands, verified: *good. */
 static int bring(struct large *l, bool *good, struct gn_err *err)
 {
+    uint8_t sha[GN_HASH_LEN];
     bool resumed, whole;
     int rc;
 
@@ -202,7 +203,8 @@ static int bring(struct large *l, bool *good, struct gn_err *err)
         rc = ask(l, &whole, err);
         if (rc)
             return rc;
-        *good = whole && gn_fetch_verify(l->c, l->hash, &l->cksum);
+        gn_hash_end(l->hash, sha);
+        *good = whole && gn_fetch_verify(l->c, sha, &l->cksum);
         if (*good || !whole || !resumed || l->c->known == GN_FAR_UNREADABLE)
             return GN_OK;
         /* What was here was not the beginning of it (a crash can leave holes): all anew. */

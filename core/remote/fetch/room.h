@@ -153,8 +153,8 @@ int gn_fetch_read_sum(struct gn_cand *c, const char *line, struct gn_err *err);
 /* A warning about path, safe to print; after some they are only counted. */
 void gn_fetch_refuse(struct gn_fetch *f, const char *path, size_t len, const char *why);
 
-/* Are these the bytes that the far side spoke of?  Ends hash; c->sums.sha is theirs then. */
-bool gn_fetch_verify(struct gn_cand *c, struct gn_hash *hash, const struct gn_cksum *sum);
+/* Are these the sums of the bytes that the far side spoke of?  Then c->sums.sha is sha. */
+bool gn_fetch_verify(struct gn_cand *c, const uint8_t *sha, const struct gn_cksum *sum);
 
 /* c is not what was announced. */
 void gn_fetch_changed(struct gn_fetch *f, struct gn_cand *c);

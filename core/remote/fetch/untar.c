@@ -1,5 +1,5 @@
 /*
- * untar.c - small files come as a tar, deciphered in a thread of its own.
+ * untar.c - small files come as a tar, and are put where they belong.
  *
  * The tar is read, not obeyed: an entry counts only when its name was asked for, comes for
  * the first time and is of the kind and size that the listing announced, and its bytes only
@@ -7,11 +7,11 @@
  * they stood still.
  */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "batch.h"
+#include "entries.h"
 #include "gnrrun/fs.h"
 
 #define SLACK     ((uint64_t)64 << 20) /* files that grow meanwhile */
@@ -41,8 +41,6 @@ static int begin_file(struct gn_batch *b, struct gn_cand *c, struct gn_err *err)
         return gn_fetch_forgive(b->f, c, rc, err);
     b->cur = c;
     b->got = 0;
-    b->cksum = (struct gn_cksum){0};
-    gn_hash_reset(b->hash);
     return GN_OK;
 }
 
@@ -52,9 +50,8 @@ static bool is_as_old(const struct gn_cand *c, const struct gn_unpack_entry *e)
     return !c->unsure || e->mtime_ns / 1000000000 == c->mtime_ns / 1000000000;
 }
 
-static int on_begin(void *arg, const struct gn_unpack_entry *e, struct gn_err *err)
+static int on_begin(struct gn_batch *b, const struct gn_unpack_entry *e, struct gn_err *err)
 {
-    struct gn_batch *b = arg;
     struct gn_cand *c = asked_for(b, e->path);
 
     b->cur = NULL;
@@ -83,34 +80,28 @@ static int on_begin(void *arg, const struct gn_unpack_entry *e, struct gn_err *e
     return GN_OK;
 }
 
-static int on_data(void *arg, uint64_t offset, const void *data, size_t len, struct gn_err *err)
+static int on_data(struct gn_batch *b, const struct gn_item *d, struct gn_err *err)
 {
-    struct gn_batch *b = arg;
-
     if (!b->cur)
         return GN_OK;
-    if (offset != b->got || len > b->cur->size - b->got)
+    if (d->offset != b->got || d->len > b->cur->size - b->got)
         return gn_err_set(err, GN_E_PROTO, "the far side's tar holds more than it announced");
-    if (gn_fs_write_all(b->part.fd, data, len) < 0)
+    if (gn_fs_write_all(b->part.fd, d->data, d->len) < 0)
         return gn_fetch_err_sys(err, errno, "write", b->cur->path);
-    gn_hash_add(b->hash, data, len);
-    if (b->cur->known == GN_FAR_CKSUM)
-        gn_cksum_add(&b->cksum, data, len);
-    b->got += len;
-    gn_fetch_progress(b->f, len);
+    b->got += d->len;
+    gn_fetch_progress(b->f, d->len);
     return GN_OK;
 }
 
-static int on_end(void *arg, struct gn_err *err)
+static int on_end(struct gn_batch *b, const struct gn_item *end, struct gn_err *err)
 {
-    struct gn_batch *b = arg;
     struct gn_cand *c = b->cur;
     int rc;
 
     if (!c)
         return GN_OK;
     b->cur = NULL;
-    if (!gn_fetch_verify(c, b->hash, &b->cksum) || b->got != c->size) {
+    if (!gn_fetch_verify(c, end->sha, &end->cksum) || b->got != c->size) {
         gn_part_close(&b->part, true);
         gn_fetch_changed(b->f, c);
         return GN_OK;
@@ -120,32 +111,19 @@ static int on_end(void *arg, struct gn_err *err)
     return rc ? gn_fetch_forgive(b->f, c, rc, err) : GN_OK;
 }
 
-/* The thread. */
-static int take_in(void *arg, struct gn_pipe *p, struct gn_err *err)
+/* In the thread that reads the tar. */
+static int take_in(void *arg, void *buf, size_t cap, size_t *n, const struct gn_ctx *ctx,
+                   struct gn_err *err)
 {
     struct gn_batch *b = arg;
-    size_t n = 1;
-    int rc = GN_OK;
+    int rc;
 
-    while (n && !rc) {
-        size_t room;
-        void *to = gn_pipe_room(p, &room);
-
-        if (!to || gn_interrupted(&b->quiet))
-            return gn_err_set(err, GN_E_CANCEL, "interrupted");
-        rc = gn_far_read(b->far, to, room, &n, &b->quiet, err);
-        if (!rc)
-            gn_pipe_filled(p, n);
-    }
-    b->ended = !rc;
-    return rc;
-}
-
-static int source(void *arg, void *buf, size_t cap, size_t *n, struct gn_err *err)
-{
-    struct gn_batch *b = arg;
-
-    *n = gn_pipe_get(b->pipe, buf, cap);
+    if (gn_interrupted(ctx))
+        return gn_err_set(err, GN_E_CANCEL, "interrupted");
+    rc = gn_far_read(b->far, buf, cap, n, ctx, err);
+    if (rc)
+        return rc;
+    b->ended = *n == 0;
     b->raw += *n;
     /* A name may take three blocks of 512 bytes more than its text, the end of a tar 10 KiB. */
     if (b->raw > 2 * b->asked + SLACK + b->names * 16384) {
@@ -185,30 +163,39 @@ static int close_stream(struct gn_batch *b, int rc, bool *clean, struct gn_err *
     return rc;
 }
 
+static int put_all(struct gn_batch *b, struct gn_entries *from, struct gn_err *err)
+{
+    struct gn_item item;
+    int rc;
+
+    for (;;) {
+        rc = gn_entries_next(from, &item, err);
+        if (rc || item.what == GN_ITEM_NONE)
+            return rc;
+        if (item.what == GN_ITEM_BEGIN)
+            rc = on_begin(b, &item.entry, err);
+        else if (item.what == GN_ITEM_DATA)
+            rc = on_data(b, &item, err);
+        else
+            rc = on_end(b, &item, err);
+        if (rc)
+            return rc;
+    }
+}
+
 int gn_batch_untar(struct gn_batch *b, bool *clean, struct gn_err *err)
 {
-    static const struct gn_unpack_ops ops = {.begin = on_begin, .data = on_data, .end = on_end};
+    struct gn_entries *entries;
     const char *line;
     int rc = gn_far_expect(b->far, "tar", &line, b->f->ctx, err);
-    struct gn_err why = GN_ERR_INIT;
 
     *clean = false;
+    if (!rc)
+        rc = gn_entries_open(take_in, b, gn_far_number(line, "zstd", 0) == 1, b->cksum, b->f->ctx,
+                             &entries, err);
     if (rc)
         return rc;
-    b->quiet = *b->f->ctx;
-    b->quiet.stop = &b->stop;
-    rc = gn_pipe_open(take_in, b, &b->pipe, err);
-    if (rc)
-        return rc;
-    b->hash = gn_hash_new();
-    rc = gn_unpack(source, b, gn_far_number(line, "zstd", 0) == 1, &ops, b, b->f->ctx, err);
+    rc = gn_entries_close(entries, put_all(b, entries, err), err);
     gn_part_close(&b->part, true);
-    gn_hash_free(b->hash);
-    atomic_store(&b->stop, rc != GN_OK);
-    /* that the stream was cut is why the tar is */
-    if (gn_pipe_close(b->pipe, GN_OK, &why) && (!rc || rc == GN_E_PROTO) && !b->flood) {
-        *err = why;
-        rc = why.code;
-    }
     return close_stream(b, rc, clean, err);
 }

@@ -359,6 +359,79 @@ static void the_last_fetch_of_a_file_is_known_also_after_its_run_is_forgotten(vo
     gn_store_close(s);
 }
 
+/* Of many fetches into one folder, in batches, by several runs in turn. */
+static void the_last_writer_of_each_file_is_found(void **state)
+{
+    struct kit *k = *state;
+    struct gn_store *s = open_store(k);
+    int64_t last[20] = {0};
+    unsigned seed = 7;
+
+    for (int round = 1; round <= 60; round++) {
+        ok(k, gn_store_begin(s, &k->err));
+        for (int i = 0; i < 20; i++) {
+            char path[16];
+
+            seed = seed * 1103515245U + 12345;
+            if (seed >> 16 & 3)
+                continue;
+            snprintf(path, sizeof path, "f%d", i);
+            last[i] = 1 + round * 5 % 7;
+            put(k, s, path, (char)('0' + round), last[i]);
+        }
+        ok(k, gn_store_end(s, &k->err));
+    }
+    for (int i = 0; i < 20; i++) {
+        struct gn_fetched_file f = {0};
+        char path[16];
+
+        snprintf(path, sizeof path, "f%d", i);
+        assert_true(last[i]);
+        ok(k, gn_store_get_fetched(s, "/home/s1/p", path, &f, &k->err));
+        assert_int_equal(f.run_id, last[i]);
+        gn_fetched_clear(&f);
+    }
+    gn_store_close(s);
+}
+
+static void records_of_format_1_are_kept(void **state)
+{
+    struct kit *k = *state;
+    struct gn_store *s = open_store(k);
+    struct gn_fetched_file f = {0};
+    bool any = false;
+
+    ok(k, gn_db_run(
+              s->db,
+              "DROP TABLE fetched; DROP TABLE fetches;"
+              "CREATE TABLE fetched_files("
+              "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+              "  dest TEXT NOT NULL, path TEXT NOT NULL, run_id INTEGER NOT NULL,"
+              "  run_name TEXT NOT NULL, hash TEXT NOT NULL, size INTEGER NOT NULL,"
+              "  far_mtime_ns INTEGER NOT NULL, far_ctime_ns INTEGER NOT NULL,"
+              "  UNIQUE(dest, path, run_id));"
+              "INSERT INTO fetched_files VALUES(1, '/p', 'a', 1, 'p-1', 'h1', 1, 2, 3),"
+              "  (2, '/p', 'a', 2, 'p-2', 'h2', 4, 5, 6), (3, '/p', 'b', 1, 'p-1', 'h3', 7, 8, 9),"
+              "  (4, '/q', 'a', 1, 'p-1', 'h4', 1, 1, 1);"
+              "PRAGMA user_version=1",
+              &k->err));
+    gn_store_close(s);
+    s = open_store(k);
+    ok(k, gn_store_get_fetched(s, "/p", "a", &f, &k->err));
+    assert_string_equal(f.hash, "h2");
+    assert_string_equal(f.run_name, "p-2");
+    assert_int_equal(f.far_ctime_ns, 6);
+    gn_fetched_clear(&f);
+    ok(k, gn_store_get_fetched_by(s, 1, "/p", "a", &f, &k->err));
+    assert_string_equal(f.hash, "h1");
+    gn_fetched_clear(&f);
+    ok(k, gn_store_has_fetched(s, 1, "/q", &any, &k->err));
+    assert_true(any);
+    ok(k, gn_store_has_fetched(s, 2, "/q", &any, &k->err));
+    assert_false(any);
+    gn_store_close(s);
+}
+
 static void a_batch_is_whole_or_absent(void **state)
 {
     struct kit *k = *state;
@@ -567,6 +640,8 @@ int main(void)
         T(the_last_fetch_of_a_file_is_known_also_after_its_run_is_forgotten),
         T(a_batch_is_whole_or_absent),
         T(the_file_is_ours_alone_whatever_the_umask),
+        T(the_last_writer_of_each_file_is_found),
+        T(records_of_format_1_are_kept),
         T(a_file_of_a_newer_gnrrun_is_refused),
         T(damage_is_said_and_survived),
         T(the_newest_of_ten_thousand_come_at_once),
