@@ -1,11 +1,11 @@
 # list.sh - what is in the work folder of the run a_token: all of it, or what is not
 # older than the run.  Records, not lines: names may hold anything.  See PROTOCOL.md.
 
-# gnu FLUSH: with the fraction of a second, in one go.  With \c each record leaves by a write of its
-# own, so that a sign of life never stands inside one.
+# Each record leaves by a write of its own, so that a sign of life never stands inside one.
+
+# gnu: with the fraction of a second, in one go; \c flushes.
 gnu() {
-    r="%m %s %T@ %C@ %p\\n$1"
-    shift
+    r="%m %s %T@ %C@ %p\\n\\c"
     find . ! -name . "$@" \( -type f -printf "$a_nonce f $r" -o -type d -printf "$a_nonce d $r" \
         -o -type l -printf "$a_nonce l $r" -o -printf "$a_nonce o $r" \)
 }
@@ -66,16 +66,18 @@ main() {
     names=0
     case $(tar --version 2>/dev/null)$(head --version 2>/dev/null </dev/null) in *GNU*GNU*) names=1 ;; esac
     say "list clock=$(now) fmt=$fmt hash=$hash marker=$marker setup=$setup names=$names"
+    tick="$a_nonce k"
+    tick_start
     oldest=$marker
     if [ "${a_full:-0}" = 1 ]; then oldest=0; fi
-    if [ "$fmt$oldest" = ns0 ]; then
-        gnu '' # all of it is said, which is sign enough
+    if [ "$fmt" = s ]; then
+        others "$oldest"
+    elif [ "$oldest" = 0 ]; then
+        gnu
     else
-        tick="$a_nonce k"
-        tick_start
-        if [ "$fmt" = s ]; then others "$oldest"; else gnu '\c' -cnewer ../shipped; fi
-        tick_stop
+        gnu -cnewer ../shipped
     fi 2>/dev/null
+    tick_stop
     say "$a_nonce end"
     exit 0
 }
