@@ -46,8 +46,11 @@ static void take_needs(const struct gn_args *a, const struct gn_needs *file, str
 }
 
 /* What is asked for and not looked after is said, not swallowed. */
-static void say_unchecked(const struct gn_cli *c, const struct gn_needs *n)
+static void say_unchecked(const struct gn_cli *c, const struct gn_target *t,
+                          const struct gn_needs *n)
 {
+    if (t->scheduler) /* whose work that is */
+        return;
     if (n->gpus || n->cpus || n->nodes || n->memory_bytes || n->gpu_mem_bytes || n->gpu_type)
         gn_event_text(c->ctx, GN_EV_NOTE,
                       "GPUs, processors, memory and nodes are noted; this version does not check "
@@ -102,7 +105,6 @@ static int take_run(struct gn_cli *c, const struct gn_project *project, struct g
     spec->no_fetch = gn_args_has(a, "no-fetch");
     spec->sync_s = gn_args_num(a, "sync", 0);
     take_needs(a, &project->needs, &spec->needs);
-    say_unchecked(c, &spec->needs);
     return take_words(c, project, spec, err);
 }
 
@@ -137,6 +139,8 @@ int gn_cli_asked(struct gn_cli *c, bool program, struct gn_asked *out, struct gn
         take_ship(c, &a.config.project, &a.spec);
     if (!rc && program)
         rc = take_run(c, &a.config.project, &a.spec, err);
+    if (!rc && program)
+        say_unchecked(c, &a.target, &a.spec.needs);
     if (rc)
         gn_asked_clear(&a);
     else

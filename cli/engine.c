@@ -49,7 +49,8 @@ int cmd_refresh(struct gn_cli *c, struct gn_store *s, struct gn_err *err)
     struct gn_engine e = {.ctx = c->ctx,
                           .store = s,
                           .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")},
-                          .connect = gn_provider_connect};
+                          .connect = gn_provider_connect,
+                          .scheduler = gn_scheduler_find};
     struct open_runs all = {0};
     struct gn_run **list;
     int rc = gn_store_each(s, NULL, 0, collect, &all, err);
@@ -197,7 +198,8 @@ int cmd_targets_check(struct gn_cli *c, const struct gn_config *cfg, const struc
                                        "DISK FREE", "GPUS FREE", "PYTHON", "USERS"};
     struct gn_engine e = {.ctx = c->ctx,
                           .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")},
-                          .connect = gn_provider_connect};
+                          .connect = gn_provider_connect,
+                          .scheduler = gn_scheduler_find};
     struct gn_table table = {.head = head, .n = 8};
     int worst = GN_EXIT_OK;
 

@@ -21,6 +21,11 @@ void gn_target_clear(struct gn_target *t)
     free(t->workdir);
     free(t->python);
     free(t->setup);
+    free(t->scheduler);
+    free(t->partition);
+    free(t->account);
+    free(t->qos);
+    gn_strs_clear(&t->submit);
     gn_strs_clear(&t->tags);
     gn_env_clear(&t->env, &t->n_env);
     memset(t, 0, sizeof *t);

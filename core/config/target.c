@@ -23,6 +23,12 @@ static void copy_target(struct gn_target *to, const struct gn_target *from)
     to->workdir = gn_strdup(from->workdir);
     to->python = gn_strdup(from->python);
     to->setup = gn_strdup(from->setup);
+    to->scheduler = gn_strdup(from->scheduler);
+    to->partition = gn_strdup(from->partition);
+    to->account = gn_strdup(from->account);
+    to->qos = gn_strdup(from->qos);
+    memset(&to->submit, 0, sizeof to->submit);
+    gn_strs_copy(&to->submit, &from->submit);
     memset(&to->tags, 0, sizeof to->tags);
     gn_strs_copy(&to->tags, &from->tags);
     to->env = gn_calloc(from->n_env ? from->n_env : 1, sizeof *to->env);

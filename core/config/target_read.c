@@ -11,7 +11,7 @@
 /* What a target's map holds beside what gn_target keeps. */
 struct draft {
     struct gn_target t;
-    struct gn_strs hosts;
+    struct gn_strs hosts, modules;
     char *scheduler;
 };
 
@@ -127,6 +127,48 @@ static int read_scheduler(const struct gn_reading *in, const struct gn_yaml_node
     return err->code;
 }
 
+static bool is_module(const char *s)
+{
+    return *s && *s != '-' &&
+           strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+/:-") ==
+               strlen(s);
+}
+
+static int read_modules(const struct gn_reading *in, const struct gn_yaml_node *n,
+                        const struct gn_key *key, void *base, struct gn_err *err)
+{
+    struct draft *d = base;
+    int rc = gn_read_strs(in, n, key, base, err);
+
+    for (size_t i = 0; !rc && i < d->modules.n; i++)
+        if (!is_module(d->modules.v[i]))
+            rc = gn_bad_value(in, element(n, i), "names of modules, such as cuda/12.2", err);
+    return rc;
+}
+
+/*
+ * Before all else there.  "module" is a function of shells that log in, which ours is not: it is
+ * looked for where Lmod and Environment Modules put it.
+ */
+static void load_modules(struct draft *d)
+{
+    struct gn_buf sh = GN_BUF_INIT((size_t)1 << 16);
+
+    if (!d->modules.n)
+        return;
+    gn_buf_adds(&sh, "command -v module >/dev/null 2>&1 || for f in /etc/profile.d/lmod.sh"
+                     " /etc/profile.d/z00_lmod.sh /etc/profile.d/modules.sh"
+                     " /usr/share/lmod/lmod/init/sh /usr/share/modules/init/sh; do\n"
+                     "[ ! -r \"$f\" ] || { . \"$f\"; break; }\n"
+                     "done\n"
+                     "module load");
+    for (size_t i = 0; i < d->modules.n; i++)
+        gn_buf_addf(&sh, " %s", d->modules.v[i]);
+    gn_buf_addf(&sh, "\n%s", d->t.setup ? d->t.setup : "");
+    free(d->t.setup);
+    d->t.setup = gn_buf_detach(&sh);
+}
+
 static int read_type(const struct gn_reading *in, const struct gn_yaml_node *n,
                      const struct gn_key *key, void *base, struct gn_err *err)
 {
@@ -163,11 +205,12 @@ static const struct gn_key target_keys[] = {
     {"env", gn_read_env, T(env), T(n_env)},
     {"tags", read_tags, T(tags), 0},
     {"scheduler", read_scheduler, offsetof(struct draft, scheduler), 0},
-    {"partition", gn_read_later, 0, 0},
+    {"partition", gn_read_line, T(partition), 0},
     {"queue", gn_read_later, 0, 0},
-    {"modules", gn_read_later, 0, 0},
-    {"account", gn_read_later, 0, 0},
-    {"qos", gn_read_later, 0, 0},
+    {"modules", read_modules, offsetof(struct draft, modules), 0},
+    {"account", gn_read_line, T(account), 0},
+    {"qos", gn_read_line, T(qos), 0},
+    {"submit", gn_read_strs, T(submit), 0},
     {"gpu", gn_read_later, 0, 0},
     {"gpus", gn_read_later, 0, 0},
 };
@@ -251,7 +294,11 @@ static int read_draft(const struct gn_reading *in, const struct gn_yaml_node *n,
     rc = gn_read_map(in, n, target_keys, COUNT(target_keys), d, err);
     if (!rc)
         rc = t->type == GN_TARGET_LOCAL ? check_local(in, n, err) : settle_hosts(in, n, d, err);
-    if (!rc && d->scheduler && strcmp(d->scheduler, "direct") != 0)
+    if (!rc)
+        load_modules(d);
+    if (!rc && d->scheduler && strcmp(d->scheduler, "slurm") == 0)
+        t->scheduler = gn_strdup(d->scheduler);
+    else if (!rc && d->scheduler && strcmp(d->scheduler, "direct") != 0)
         make_later(in, n, t, "its scheduler is ", d->scheduler);
     return rc;
 }
@@ -276,6 +323,7 @@ static int read_target(const struct gn_reading *in, const struct gn_yaml_node *n
     rc = read_draft(in, n, &d, err);
     free(d.scheduler);
     gn_strs_clear(&d.hosts);
+    gn_strs_clear(&d.modules);
     if (rc) {
         gn_target_clear(&d.t);
         return rc;

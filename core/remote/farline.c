@@ -52,10 +52,11 @@ static void copy_word(const char *line, const char *key, char *out, size_t cap)
 int gn_far_parse_status(const char *line, struct gn_far_status *out, struct gn_err *err)
 {
     static const char *const names[] = {
-        [GN_FAR_NONE] = "none",         [GN_FAR_PREPARED] = "prepared",
-        [GN_FAR_STARTING] = "starting", [GN_FAR_RUNNING] = "running",
-        [GN_FAR_STOPPING] = "stopping", [GN_FAR_ENDED] = "ended",
-        [GN_FAR_LOST] = "lost",         [GN_FAR_ELSEWHERE] = "elsewhere",
+        [GN_FAR_NONE] = "none",           [GN_FAR_PREPARED] = "prepared",
+        [GN_FAR_QUEUED] = "queued",       [GN_FAR_STARTING] = "starting",
+        [GN_FAR_RUNNING] = "running",     [GN_FAR_STOPPING] = "stopping",
+        [GN_FAR_ENDED] = "ended",         [GN_FAR_LOST] = "lost",
+        [GN_FAR_ELSEWHERE] = "elsewhere",
     };
     struct gn_far_status st = {0};
     char word[16];

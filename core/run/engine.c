@@ -108,7 +108,7 @@ int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until
     if (rc)
         return rc;
     road.forward = true;
-    if (!gn_state_over(run->state) && run->state < GN_RUNNING)
+    if (!gn_state_over(run->state) && run->state < GN_QUEUED)
         rc = gn_road_launch(&road, err);
     if (!rc && until >= GN_UNTIL_OVER &&
         (!gn_state_over(run->state) || run->shown_bytes < run->log_bytes ||
@@ -369,6 +369,7 @@ int gn_run_exit_status(const struct gn_run *run)
     case GN_CREATED:
     case GN_SHIPPING:
     case GN_STARTING:
+    case GN_QUEUED:
     case GN_RUNNING:
     case GN_STOPPING:
         break;
@@ -410,6 +411,7 @@ void gn_run_outcome(const struct gn_run *run, struct gn_buf *out)
     case GN_CREATED:
     case GN_SHIPPING:
     case GN_STARTING:
+    case GN_QUEUED:
     case GN_RUNNING:
     case GN_STOPPING:
     case GN_SUCCEEDED:

@@ -27,8 +27,37 @@ static void write_opts(const struct gn_road *road, struct gn_buf *opts)
                : target->shared    ? 10
                                    : 0;
 
+    if (target->scheduler) /* a node of the queue is ours as far as we asked for it */
+        nice = 0;
+
     gn_buf_addf(opts, "max_seconds=%" PRId64 "\ngrace=%" PRId64 "\nnice=%d\n", limit, spec->grace_s,
                 nice);
+}
+
+/* Where a queue starts it: the script, and how to talk to that queue. */
+static int write_batch(const struct gn_road *road, struct gn_buf *batch, struct gn_buf *queue,
+                       struct gn_err *err)
+{
+    const struct gn_scheduler *s = road->e->scheduler(road->target.scheduler);
+    const struct gn_spec *spec = &road->spec;
+    const struct gn_job_wish wish = {.name = road->run->token,
+                                     .needs = &spec->needs,
+                                     .target = &road->target,
+                                     .time_s = spec->time_s ? spec->time_s
+                                                            : road->config.project.needs.time_s,
+                                     .grace_s = spec->grace_s};
+    int rc;
+
+    if (!s)
+        return gn_err_set(err, GN_E_CONFIG, "target '%s': this version knows no scheduler '%s'",
+                          road->target.name, road->target.scheduler);
+    rc = s->head(&wish, batch, err);
+    if (rc)
+        return gn_err_prefix(err, "target '%s': ", road->target.name);
+    gn_buf_adds(batch, "exec sh \"$1/sup\" run \"$1\"\n");
+    gn_buf_adds(queue, gn_sh_queue);
+    gn_buf_adds(queue, s->sh);
+    return GN_OK;
 }
 
 /* *may_run: something of it may have been started, whatever is returned. */
@@ -37,6 +66,7 @@ static int ship_run(struct gn_road *road, const struct gn_preview *view, bool do
 {
     struct gn_buf links = GN_BUF_INIT((size_t)1 << 20), opts = GN_BUF_INIT(1000);
     struct gn_buf sup = GN_BUF_INIT(GN_MAX_PROGRAM);
+    struct gn_buf batch = GN_BUF_INIT(GN_MAX_PROGRAM), queue = GN_BUF_INIT(GN_MAX_PROGRAM);
     struct gn_cargo cargo = {.tree = view->tree, .token = road->run->token};
     int rc = GN_OK;
 
@@ -47,13 +77,15 @@ static int ship_run(struct gn_road *road, const struct gn_preview *view, bool do
     gn_buf_adds(&sup, gn_sh_common);
     gn_buf_adds(&sup, gn_sh_sup);
     write_opts(road, &opts);
-    const struct gn_far_file files[] = {{"run/job", view->job.ptr, view->job.len},
-                                        {"run/env", view->env.ptr, view->env.len},
-                                        {"run/opts", opts.ptr, opts.len},
-                                        {"run/sup", sup.ptr, sup.len}};
+    if (road->target.scheduler)
+        rc = write_batch(road, &batch, &queue, err);
+    const struct gn_far_file files[] = {
+        {"run/job", view->job.ptr, view->job.len}, {"run/env", view->env.ptr, view->env.len},
+        {"run/opts", opts.ptr, opts.len},          {"run/sup", sup.ptr, sup.len},
+        {"run/batch", batch.ptr, batch.len},       {"run/queue", queue.ptr, queue.len}};
     cargo.links = links.ptr ? links.ptr : "";
     cargo.files = files;
-    cargo.n = sizeof files / sizeof files[0];
+    cargo.n = sizeof files / sizeof files[0] - (road->target.scheduler ? 0 : 2);
     road->tree = view->tree;
     if (!rc)
         rc = gn_tree_ship(road, &cargo, err);
@@ -64,6 +96,8 @@ static int ship_run(struct gn_road *road, const struct gn_preview *view, bool do
     gn_buf_clear(&links);
     gn_buf_clear(&opts);
     gn_buf_clear(&sup);
+    gn_buf_clear(&batch);
+    gn_buf_clear(&queue);
     return rc;
 }
 

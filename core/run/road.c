@@ -165,6 +165,18 @@ static enum gn_state ended_state(const struct gn_far_status *st)
     return GN_FAILED;
 }
 
+/* Why it waits, each time that is something else. */
+static void note_wait(struct gn_road *road, const char *why)
+{
+    struct gn_run *run = road->run;
+
+    if (!*why || (run->reason && strcmp(run->reason, why) == 0))
+        return;
+    gn_run_set_text(&run->reason, why);
+    gn_event_text(road->e->ctx, GN_EV_NOTE, "%s waits in the queue of '%s': %s", run->name,
+                  run->target, why);
+}
+
 int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, struct gn_err *err)
 {
     struct gn_run *run = road->run;
@@ -181,7 +193,11 @@ int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, st
     switch (st->state) {
     case GN_FAR_PREPARED:
     case GN_FAR_STARTING:
-        next = GN_STARTING;
+        next = run->state == GN_QUEUED ? GN_QUEUED : GN_STARTING;
+        break;
+    case GN_FAR_QUEUED:
+        next = GN_QUEUED;
+        note_wait(road, st->reason);
         break;
     case GN_FAR_RUNNING:
     case GN_FAR_ELSEWHERE:

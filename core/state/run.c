@@ -7,10 +7,10 @@
 #include "state.h"
 
 static const char *const state_names[] = {
-    [GN_CREATED] = "created", [GN_SHIPPING] = "shipping", [GN_STARTING] = "starting",
-    [GN_RUNNING] = "running", [GN_STOPPING] = "stopping", [GN_SUCCEEDED] = "succeeded",
-    [GN_FAILED] = "failed",   [GN_STOPPED] = "stopped",   [GN_TIMEDOUT] = "timeout",
-    [GN_LOST] = "lost",
+    [GN_CREATED] = "created",     [GN_SHIPPING] = "shipping", [GN_STARTING] = "starting",
+    [GN_QUEUED] = "queued",       [GN_RUNNING] = "running",   [GN_STOPPING] = "stopping",
+    [GN_SUCCEEDED] = "succeeded", [GN_FAILED] = "failed",     [GN_STOPPED] = "stopped",
+    [GN_TIMEDOUT] = "timeout",    [GN_LOST] = "lost",
 };
 static const char *const fetched_names[] = {
     [GN_FETCH_NOTHING] = "nothing",

@@ -31,17 +31,20 @@ struct gn_target {
     char *name;
     enum gn_target_type type;
     char *type_name;
-    char *where;    /* "config.yaml:3:5", "~/.ssh/config", "the command line": for messages */
-    char *host;     /* as the user wrote it: an alias, a name, an address */
-    char *user;     /* NULL: what ssh would take */
-    int port;       /* 0: what ssh would take */
-    char *jump;     /* "gate" or "a,b"; NULL: what ssh would take */
-    char *identity; /* key file; NULL: what ssh would take */
-    char *workdir;  /* folder over there for all that is ours; NULL: ~/.gnrrun */
-    bool shared;    /* others use it: be nice */
-    int nice;       /* -1: not given (10 where shared, else 0) */
-    char *python;   /* interpreter over there; NULL: look for one */
-    char *setup;    /* sh lines before every run there (module load ...); NULL: none */
+    char *where;     /* "config.yaml:3:5", "~/.ssh/config", "the command line": for messages */
+    char *host;      /* as the user wrote it: an alias, a name, an address */
+    char *user;      /* NULL: what ssh would take */
+    int port;        /* 0: what ssh would take */
+    char *jump;      /* "gate" or "a,b"; NULL: what ssh would take */
+    char *identity;  /* key file; NULL: what ssh would take */
+    char *workdir;   /* folder over there for all that is ours; NULL: ~/.gnrrun */
+    bool shared;     /* others use it: be nice */
+    int nice;        /* -1: not given (10 where shared, else 0) */
+    char *python;    /* interpreter over there; NULL: look for one */
+    char *setup;     /* sh lines before every run there (module load ...); NULL: none */
+    char *scheduler; /* "slurm"; NULL: programs are started on the host itself */
+    char *partition, *account, *qos; /* of its queue; NULL: the site's own */
+    struct gn_strs submit;           /* more options for it, as the site's manual has them */
     struct gn_strs tags;
     struct gn_env_var *env;
     size_t n_env;

@@ -12,6 +12,7 @@
 #include "gnrrun/config.h"
 #include "gnrrun/fetch.h"
 #include "gnrrun/program.h"
+#include "gnrrun/scheduler.h"
 #include "gnrrun/store.h"
 #include "gnrrun/transport.h"
 
@@ -23,6 +24,8 @@ struct gn_engine {
     /* How a target is reached: gn_provider_connect(), handed in so that core knows no provider. */
     int (*connect)(const struct gn_ctx *ctx, const struct gn_target *t,
                    const struct gn_ssh_opts *opts, struct gn_transport **out, struct gn_err *err);
+    /* gn_scheduler_find(), likewise. */
+    const struct gn_scheduler *(*scheduler)(const char *name);
 };
 
 /* All that was asked for with `run`; kept with the run, so that it can be launched again. */

@@ -103,11 +103,14 @@ int64_t gn_far_number(const char *line, const char *key, int64_t otherwise);
 extern const char gn_sh_common[];
 extern const char gn_sh_arrive[]; /* of launch and put: how a tree comes in */
 extern const char gn_sh_sup[];
+extern const char gn_sh_queue[]; /* how a batch queue starts a run, */
+extern const char gn_sh_slurm[]; /* and the words of each */
 
 /* What a status line says (core/remote/sh/PROTOCOL.md). */
 enum gn_far_state {
     GN_FAR_NONE,     /* no such run there */
     GN_FAR_PREPARED, /* shipped, not started */
+    GN_FAR_QUEUED,   /* a batch queue has it; reason: what it waits for */
     GN_FAR_STARTING,
     GN_FAR_RUNNING,
     GN_FAR_STOPPING,
@@ -120,7 +123,7 @@ struct gn_far_status {
     enum gn_far_state state;
     int code;        /* ended: exit status, 128 + N for a signal */
     char sig[16];    /* ended by a signal: "TERM"; else "" */
-    char reason[24]; /* ended: exit signal stop timeout setup; lost: reboot killed; ... */
+    char reason[40]; /* ended: exit signal stop timeout setup; lost: reboot killed; ... */
     char host[128];  /* where it runs */
     int64_t start_s, end_s, now_s; /* far clock; 0: unknown */
     int64_t log_bytes;             /* -1: unknown */

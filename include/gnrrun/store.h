@@ -18,6 +18,7 @@ enum gn_state {
     GN_CREATED,  /* the row is there; nothing sent */
     GN_SHIPPING, /* being sent; may or may not have arrived */
     GN_STARTING, /* asked to start; may or may not have */
+    GN_QUEUED,   /* a batch queue has it; reason: what it waits for */
     GN_RUNNING,
     GN_STOPPING,
     GN_SUCCEEDED, /* from here on: over */

@@ -31,13 +31,13 @@ def wait_until(what, test, seconds=20):
 class World:
     """home: the laptop's; far: the home over there; project: where commands are typed."""
 
-    def __init__(self, relay=False, options=()):
+    def __init__(self, relay=False, options=(), far_env=""):
         self.dir = tempfile.mkdtemp(prefix="gn-e2e-")
         os.chmod(self.dir, 0o755)
         self.far = os.path.join(self.dir, "far")
         os.mkdir(self.far, 0o700)
         self.sshd = sshd_module.Sshd(os.path.join(self.dir, "sshd"),
-                                     ["SetEnv HOME=" + self.far, "MaxStartups 100:30:200", *options], ttl=1500)
+                                     ["SetEnv HOME=%s %s" % (self.far, far_env), "MaxStartups 100:30:200", *options], ttl=1500)
         self.sshd.start()
         self.relay = sshd_module.Relay(self.sshd.port) if relay else None
         self.home = self.sshd.client("ravan", port=self.relay.port if relay else None)
@@ -140,9 +140,10 @@ class World:
 class Case(unittest.TestCase):
     relay = False
     options = ()
+    far_env = ""
 
     def setUp(self):
-        self.w = World(self.relay, self.options)
+        self.w = World(self.relay, self.options, self.far_env)
         self.addCleanup(self.w.close)
 
     def good(self, p, code=0):

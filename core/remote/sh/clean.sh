@@ -8,7 +8,7 @@ main() {
     for d in "$v1/runs"/*; do
         state_of "$d"
         case $state in
-        starting | running | stopping | elsewhere) die busy "${d##*/} is running" ;;
+        queued | starting | running | stopping | elsewhere) die busy "${d##*/} is running" ;;
         esac
     done
     freed=$(du -sk -- "$v1" 2>/dev/null | awk '{ kb = $1 } END { printf "%.0f", kb * 1024 }')

@@ -518,10 +518,11 @@ fields() {
 # state_of DIR: state, code, sig, reason, start, end, setup, host; without a child
 # on Linux, for it is asked ten times a second.
 state_of() {
-    state=none code=0 sig=- reason=- start=0 end=0 setup=0 host='-'
+    state=none code=0 sig=- reason=- start=0 end=0 setup=0 host='-' away=''
     [ -d "$1" ] || return 0
     if from_exit "$1"; then return 0; fi
     if ! first "$1/sup.id"; then
+        if queue_of "$1"; then return 0; fi
         state=prepared
         [ -d "$1/lock" ] || return 0
         # it puts its id there a moment after the lock, if it lives
@@ -530,8 +531,28 @@ state_of() {
         return 0
     fi
     from_ids "$1"
+    if [ "$state" = elsewhere ] && [ -f "$1/queue" ]; then
+        state=running
+        goes_on "$1"
+        queue_of "$1"
+    fi
     # the record may have come since we looked, and its writer be gone since
     [ "$state" != lost ] || from_exit "$1" || :
+}
+
+# queue_of DIR: what the queue that starts it says, if there is one; away=1: its processes are none of
+# this machine's.
+queue_of() {
+    [ -f "$1/queue" ] || return 1
+    away=1
+    # shellcheck disable=SC1091 # queue.sh
+    . "$1/queue"
+    from_queue "$1"
+}
+
+goes_on() {
+    if [ -s "$1/note" ]; then state=stopping; fi
+    if first "$1/phase" && [ "$line" = setup ]; then setup=1; fi
 }
 
 lost() {
@@ -561,8 +582,7 @@ from_ids() {
         lost killed
         return
     fi
-    if [ -s "$1/note" ]; then state=stopping; fi
-    if first "$1/phase" && [ "$line" = setup ]; then setup=1; fi
+    goes_on "$1"
 }
 
 # from_exit DIR: what its last word says, if it is there.  Foreign by now: checked.

@@ -336,7 +336,9 @@ main() {
     if [ "$state" = none ] && [ "$snap$a_token" != have ]; then bring; fi
     if [ -n "$a_token" ]; then
         state_of "$run"
-        if [ "$state" = prepared ] && [ "${a_start:-1}" = 1 ]; then start_run; fi
+        if [ "$state" = prepared ] && [ "${a_start:-1}" = 1 ]; then
+            if [ -n "$away" ]; then submit_run "$run"; else start_run; fi
+        fi
         status_line "$a_token"
     else
         say 'ok'

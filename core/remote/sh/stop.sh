@@ -4,7 +4,7 @@
 ask() {
     put "$d/grace" "$grace" || :
     [ -s "$d/note" ] || put "$d/note" stop || :
-    if same "$sup_pid" "$sup_start"; then kill -s TERM "$sup_pid" 2>/dev/null; fi
+    if [ -z "$away" ] && same "$sup_pid" "$sup_start"; then kill -s TERM "$sup_pid" 2>/dev/null; fi
 }
 
 # await SECONDS: until it has ended.
@@ -12,7 +12,7 @@ await() {
     deadline=$(($(now) + $1))
     while :; do
         state_of "$d"
-        case $state in starting | running | stopping | elsewhere) ;; *) return 0 ;; esac
+        case $state in queued | starting | running | stopping | elsewhere) ;; *) return 0 ;; esac
         [ "$(now)" -lt "$deadline" ] || return 1
         nap 0.2
     done
@@ -33,6 +33,24 @@ end_it() {
     put "$d/exit" "code=143 sig=TERM reason=stop start=$begun end=$(now)" || :
 }
 
+# dequeue: it may start at this very moment, and then it is asked like any other.
+dequeue() {
+    if [ -n "${q_id:-}" ]; then q_cancel "$q_id" >/dev/null 2>&1 || :; fi
+    if first "$d/sup.id"; then
+        ask_away
+    else
+        put "$d/exit" "code=143 sig=TERM reason=stop start=0 end=$(now)" || :
+    fi
+}
+
+# ask_away: its supervisor looks for the note; when that does not help the queue ends the job.
+ask_away() {
+    ask
+    if await $((grace + 15)) || [ -z "${q_id:-}" ]; then return; fi
+    q_cancel "$q_id" >/dev/null 2>&1
+    await 60 || put "$d/exit" "code=143 sig=TERM reason=stop start=$start end=$(now)" || :
+}
+
 main() {
     greet
     find_root
@@ -43,17 +61,19 @@ main() {
     state_of "$d"
     # one that is just starting knows its job in a moment
     n=0
-    while [ "$state" = starting ] && [ "$n" -lt 50 ]; do
+    while [ "$state,$away" = starting, ] && [ "$n" -lt 50 ]; do
         nap
         state_of "$d"
         n=$((n + 1))
     done
-    case $state in
-    elsewhere)
+    case $state,$away in
+    queued,* | starting,1) dequeue ;;
+    running,1 | stopping,1) ask_away ;;
+    elsewhere,*)
         ask
         await $((grace + 15)) || :
         ;;
-    starting | running | stopping)
+    starting,* | running,* | stopping,*)
         ask
         if ! same "$sup_pid" "$sup_start" || ! await $((grace + 5)); then end_it; fi
         ;;

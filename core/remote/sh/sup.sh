@@ -161,6 +161,8 @@ last_word() {
 run() {
     d=$1 hit='' why=''
     if ! [ -f "$d/job" ] || ! [ -d "$d/work" ]; then refuse notfound "there is no whole run in $d"; fi
+    # ended before it began, while a queue had it
+    [ ! -e "$d/exit" ] || exit 0
     trap '' HUP
     trap 'hit=stop' TERM
     trap 'hit=timeout' USR1

@@ -87,8 +87,8 @@ static void targets_of_every_kind_are_read(void **state)
               "  alias:\n"
               "  pclab:   {type: ssh, hosts: [\"pc[01-40].example.ac.in\"], tags: [campus]}\n"
               "  one: {hosts: [only.example]}\n"
-              "  cluster: {host: login, scheduler: slurm, partition: gpu, modules: "
-              "[cuda/12.2]}\n"
+              "  cluster: {host: login, scheduler: slurm, partition: gpu, account: a1, modules: "
+              "[cuda/12.2, gcc], setup: ulimit -c 0, submit: [--constraint=v100]}\n"
               "  plain: {host: h, scheduler: direct}\n"
               "  aws: {type: ec2, region: ap-south-1, odd: [1, {a: b}]}\n");
     const struct gn_target *t = c.targets;
@@ -118,17 +118,20 @@ static void targets_of_every_kind_are_read(void **state)
     assert_int_equal(t[3].type, GN_TARGET_LATER);
     assert_int_equal(t[4].type, GN_TARGET_SSH);
     assert_string_equal(t[4].host, "only.example");
-    assert_int_equal(t[5].type, GN_TARGET_LATER);
+    assert_int_equal(t[5].type, GN_TARGET_SSH);
+    assert_string_equal(t[5].scheduler, "slurm");
+    assert_string_equal(t[5].partition, "gpu");
+    assert_string_equal(t[5].account, "a1");
+    assert_null(t[5].qos);
+    assert_string_equal(t[5].submit.v[0], "--constraint=v100");
+    assert_non_null(strstr(t[5].setup, "\nmodule load cuda/12.2 gcc\nulimit -c 0"));
+    assert_null(t[6].scheduler);
     assert_int_equal(t[6].type, GN_TARGET_SSH);
     assert_int_equal(t[7].type, GN_TARGET_LATER);
     assert_string_equal(t[7].type_name, "ec2");
-    assert_int_equal(c.notes.n, 5);
+    assert_int_equal(c.notes.n, 2);
     assert_string_equal(c.notes.v[0], "config.yaml:6: target 'pclab' cannot be used by this "
                                       "version yet: it has several hosts");
-    assert_string_equal(c.notes.v[1], "config.yaml:8: 'partition' has no effect in this version "
-                                      "yet");
-    assert_string_equal(c.notes.v[3], "config.yaml:8: target 'cluster' cannot be used by this "
-                                      "version yet: its scheduler is slurm");
     gn_config_clear(&c);
 }
 

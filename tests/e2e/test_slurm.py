@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Runs that a real Slurm starts, through a real sshd."""
+import json
+import os
+import signal
+import time
+import unittest
+
+import slurm
+from world import Case, main, wait_until
+
+CLUSTER = None
+
+
+def setUpModule():
+    global CLUSTER
+    why = slurm.why_not()
+    if why:
+        print("skipped: no Slurm here: " + why)
+        raise unittest.SkipTest(why)
+    CLUSTER = slurm.Slurm()
+
+
+def tearDownModule():
+    if CLUSTER:
+        CLUSTER.close()
+
+
+class Queue(Case):
+    def setUp(self):
+        self.far_env = "SLURM_CONF=%s PATH=%s" % (CLUSTER.conf, CLUSTER.env["PATH"])
+        super().setUp()
+        self.target()
+
+    def target(self, **keys):
+        folder = os.path.join(self.w.home, ".config/gnrrun")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "config.yaml"), "w") as f:
+            json.dump({"targets": {"cluster": {"type": "ssh", "host": "ravan", "scheduler": "slurm", **keys}}}, f)
+
+    def fill(self):
+        """All of the cluster, by somebody else; the id of that job."""
+        out = CLUSTER.say("sbatch", "--parsable", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap", "sleep 300")
+        self.addCleanup(CLUSTER.say, "scancel", out.stdout.strip())
+        wait_until("the cluster to be full", lambda: "RUNNING" in CLUSTER.say("squeue", "-h", "-j", out.stdout.strip(), "-o", "%T").stdout)
+        return out.stdout.strip()
+
+    def test_a_job_is_a_run_like_any_other(self):
+        self.w.write("train.py", "import os, sys\nprint('node', os.environ['SLURMD_NODENAME'], os.environ['SLURM_CPUS_PER_TASK'], "
+                                 "os.environ['CUDA_VISIBLE_DEVICES'])\nopen('out.txt', 'w').write('result')\nsys.exit(7)\n")
+        p = self.good(self.w.gn("train.py", "-t", "cluster", "--cpus", "2", "--gpus", "1", "--memory", "200MB"), 7)
+        words = p.out.decode().split()
+        self.assertEqual(words[0], "node")
+        self.assertIn(words[1], CLUSTER.nodes)
+        self.assertEqual(words[2:], ["2", "0"])
+        self.assertEqual(self.w.read("out.txt"), b"result")
+        show = self.w.show()
+        self.assertEqual((show["state"], show["status"]), ("failed", 7))
+
+    def test_what_it_waits_for_is_said_and_it_can_be_taken_out(self):
+        self.fill()
+        self.w.write("train.py", "print('ran')")
+        p = self.w.popen("train.py", "-t", "cluster")
+        wait_until("the run to be in the queue", lambda: os.path.exists(os.path.join(self.w.home, ".local/state/gnrrun/state.db"))
+                   and b"queued" in self.w.gn("ps").out)
+        wait_until("its reason", lambda: self.w.show()["reason"] in ("Resources", "Priority"), 75)
+        self.assertIn("queued", self.w.gn("ps").out.decode())
+        self.good(self.w.gn("stop"))
+        p.wait(30)
+        self.assertEqual(self.w.show()["state"], "stopped")
+        self.assertEqual([j for j in CLUSTER.jobs() if "proj-" in j], [])
+
+    def test_it_starts_when_there_is_room(self):
+        other = self.fill()
+        self.w.write("train.py", "print('ran')")
+        p = self.w.popen("train.py", "-t", "cluster")
+        wait_until("the job to wait", lambda: any("PENDING" in j for j in CLUSTER.jobs()))
+        CLUSTER.say("scancel", other)
+        out, err = p.communicate(timeout=60)
+        self.assertEqual((p.returncode, out), (0, b"ran\n"), err)
+
+    def test_a_refusal_is_told_in_its_own_words(self):
+        self.w.write("train.py", "print('ran')")
+        p = self.w.gn("train.py", "-t", "cluster", "--gpus", "64")
+        self.assertNotEqual(p.code, 0)
+        self.assertIn("queue does not take it", p.err)
+        self.assertIn("Requested node configuration is not available", p.err)
+        self.target(partition="nosuch")
+        p = self.w.gn("train.py", "-t", "cluster")
+        self.assertIn("invalid partition", p.err)
+        self.assertEqual([j for j in CLUSTER.jobs() if "proj-" in j], [])
+
+    def test_a_running_job_is_stopped_with_grace(self):
+        self.w.write("train.py", "import signal, sys, time\ndef end(*_):\n    print('saving')\n    sys.exit(0)\n"
+                                 "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\ntime.sleep(300)\n")
+        p = self.w.popen("train.py", "-t", "cluster")
+        wait_until("the run to speak", lambda: b"up" in self.w.local_log("proj-1"), 40)
+        self.good(self.w.gn("stop"))
+        out, _ = p.communicate(timeout=60)
+        self.assertEqual(out, b"up\nsaving\n")
+        self.assertEqual(self.w.show()["state"], "stopped")
+
+    def test_a_time_limit_is_ours(self):
+        self.w.write("train.py", "import time\nprint('up', flush=True)\ntime.sleep(300)\n")
+        began = time.monotonic()
+        p = self.w.gn("train.py", "-t", "cluster", "--time", "4s", "--grace", "1s")
+        self.assertEqual(p.code, 107, p.err)
+        self.assertLess(time.monotonic() - began, 40)
+        self.assertEqual(self.w.show()["state"], "timeout")
+
+    def test_a_client_that_leaves_finds_its_job_again(self):
+        self.w.write("train.py", "import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.1)\n")
+        p = self.w.popen("train.py", "-t", "cluster")
+        wait_until("the run to speak", lambda: b"3\n" in self.w.local_log("proj-1"), 40)
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+        q = self.good(self.w.gn("attach"))
+        self.assertEqual(self.w.local_log("proj-1"), b"".join(b"%d\n" % i for i in range(60)))
+        self.assertEqual(self.w.show()["state"], "succeeded", q.err)
+
+    def test_a_node_that_dies_is_told_from_a_program_that_ends(self):
+        self.w.write("train.py", "import os, time\nprint('up', os.environ['SLURMD_NODENAME'], flush=True)\ntime.sleep(600)\n")
+        p = self.w.popen("train.py", "-t", "cluster")
+        wait_until("the run to speak", lambda: b"up" in self.w.local_log("proj-1"), 40)
+        node = self.w.local_log("proj-1").split()[1].decode()
+        # the machine is gone: its daemon, the one that watches the job, and the job
+        CLUSTER.end("slurmd-" + node, 9)
+        self.addCleanup(CLUSTER.start_node, node)
+        with open(os.path.join(self.w.far, ".gnrrun/v1/runs", self.w.far_runs()[0], "sup.id")) as f:
+            sup = int(f.read().split()[0])
+        with open("/proc/%d/stat" % sup) as f:
+            os.kill(int(f.read().rsplit(") ", 1)[1].split()[1]), signal.SIGKILL)
+        self.w.end_runs()
+        CLUSTER.say("scontrol", "update", "nodename=" + node, "state=down", "reason=test")
+        self.addCleanup(CLUSTER.say, "scontrol", "update", "nodename=" + node, "state=resume")
+        out, err = p.communicate(timeout=200)
+        self.assertEqual(self.w.show()["state"], "lost", err)
+        self.assertEqual(self.w.show()["reason"], "node-failed", err)
+
+    def test_the_controller_is_asked_once_a_minute_and_may_go_away(self):
+        log = os.path.join(CLUSTER.dir, "asked")
+        wrap = os.path.join(self.w.dir, "bin")
+        os.mkdir(wrap)
+        with open(os.path.join(wrap, "squeue"), "w") as f:
+            f.write('#!/bin/sh\necho "$(date +%%s) $*" >>%s\nexec /usr/bin/squeue "$@"\n' % log)
+        os.chmod(os.path.join(wrap, "squeue"), 0o755)
+        self.w.close()
+        self.far_env = "SLURM_CONF=%s PATH=%s:%s" % (CLUSTER.conf, wrap, CLUSTER.env["PATH"])
+        Case.setUp(self)
+        self.target()
+        os.makedirs(wrap, exist_ok=True)
+        with open(os.path.join(wrap, "squeue"), "w") as f:
+            f.write('#!/bin/sh\necho "$(date +%%s) $*" >>%s\nexec /usr/bin/squeue "$@"\n' % log)
+        os.chmod(os.path.join(wrap, "squeue"), 0o755)
+        self.w.write("train.py", "import time\nfor i in range(300):\n    print(i, flush=True)\n    time.sleep(0.1)\n")
+        runs = [self.w.popen("train.py", "-t", "cluster") for _ in range(3)]
+        wait_until("all to speak", lambda: all(b"5\n" in self.w.local_log("proj-%d" % i) for i in (1, 2, 3)), 60)
+        CLUSTER.end("slurmctld")
+        for _ in range(5):
+            self.w.gn("ps", "--refresh")
+        CLUSTER.start_controller()
+        for p in runs:
+            out, err = p.communicate(timeout=120)
+            self.assertEqual((p.returncode, out), (0, b"".join(b"%d\n" % i for i in range(300))), err)
+        with open(log) as f:
+            asked = [int(l.split()[0]) for l in f]
+        self.assertTrue(all(b - a >= 59 for a, b in zip(asked, asked[1:])), asked)
+        self.assertGreaterEqual(len(asked), 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gnrrun/scheduler.h"
+
+static void each_is_found_by_its_name(void **state)
+{
+    (void)state;
+    assert_string_equal(gn_scheduler_find("slurm")->name, "slurm");
+    assert_null(gn_scheduler_find("direct"));
+    assert_null(gn_scheduler_find("pbs"));
+    assert_null(gn_scheduler_find(NULL));
+}
+
+static void what_is_needed_becomes_directives(void **state)
+{
+    char a100[] = "a100", c[] = "c", gpu[] = "gpu", proj[] = "proj-7", brief[] = "short";
+    struct gn_needs needs = {.gpus = 2, .gpu_type = a100, .cpus = 8, .memory_bytes = 16000000000U};
+    struct gn_strs submit = GN_STRS_INIT;
+    struct gn_target t = {.name = c, .partition = gpu, .account = proj, .qos = brief};
+    struct gn_job_wish w = {
+        .name = "p-1a", .needs = &needs, .target = &t, .time_s = 3600, .grace_s = 10};
+    struct gn_buf out = GN_BUF_INIT(10000);
+    struct gn_err err = GN_ERR_INIT;
+
+    (void)state;
+    gn_strs_add(&submit, "--constraint=v100|a100");
+    t.submit = submit;
+    assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_OK);
+    assert_string_equal(out.ptr, "#!/bin/sh\n"
+                                 "#SBATCH --job-name=p-1a\n"
+                                 "#SBATCH --nodes=1\n"
+                                 "#SBATCH --ntasks=1\n"
+                                 "#SBATCH --no-requeue\n"
+                                 "#SBATCH --signal=B:USR1@30\n"
+                                 "#SBATCH --cpus-per-task=8\n"
+                                 "#SBATCH --mem=15259M\n"
+                                 "#SBATCH --time=63\n"
+                                 "#SBATCH --gres=gpu:a100:2\n"
+                                 "#SBATCH --partition=gpu\n"
+                                 "#SBATCH --account=proj-7\n"
+                                 "#SBATCH --qos=short\n"
+                                 "#SBATCH --constraint=v100|a100\n");
+    gn_buf_clear(&out);
+    gn_strs_clear(&submit);
+}
+
+static void what_is_not_given_is_the_sites(void **state)
+{
+    char c[] = "c";
+    struct gn_needs needs = {0};
+    struct gn_target t = {.name = c};
+    struct gn_job_wish w = {.name = "p-1a", .needs = &needs, .target = &t};
+    struct gn_buf out = GN_BUF_INIT(10000);
+    struct gn_err err = GN_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_OK);
+    assert_null(strstr(out.ptr, "--time"));
+    assert_null(strstr(out.ptr, "--mem"));
+    assert_null(strstr(out.ptr, "--gres"));
+    assert_null(strstr(out.ptr, "--partition"));
+    gn_buf_clear(&out);
+}
+
+/* No value becomes a second directive, or a line of sh. */
+static void no_value_leaves_its_line(void **state)
+{
+    static const char *const bad[] = {"gpu\nrm -rf /", "a b", "x'y", "$(id)", "`id`",
+                                      "a;b",           "#",   "",    "a\\b"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char c[] = "c", word[32];
+        struct gn_needs needs = {.gpus = 1};
+        struct gn_target t = {.name = c, .partition = word};
+        struct gn_job_wish w = {.name = "p-1a", .needs = &needs, .target = &t};
+        struct gn_buf out = GN_BUF_INIT(10000);
+        struct gn_err err = GN_ERR_INIT;
+
+        snprintf(word, sizeof word, "%s", bad[i]);
+        assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_E_CONFIG);
+        t.partition = NULL;
+        needs.gpu_type = word;
+        assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_E_CONFIG);
+        needs.gpu_type = NULL;
+        gn_strs_add(&t.submit, i ? bad[i] : "--x\nid");
+        assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_E_CONFIG);
+        gn_strs_clear(&t.submit);
+        gn_buf_clear(&out);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_is_found_by_its_name),
+        cmocka_unit_test(what_is_needed_becomes_directives),
+        cmocka_unit_test(what_is_not_given_is_the_sites),
+        cmocka_unit_test(no_value_leaves_its_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
