@@ -377,6 +377,25 @@ int gn_run_exit_status(const struct gn_run *run)
     return -1;
 }
 
+/* What a batch queue did to it (queue.sh); NULL: that was no queue. */
+static const char *lost_in_queue(const char *reason)
+{
+    static const char *const what[][2] = {
+        {"node-failed", "its node failed"},
+        {"memory", "it took more memory than it had asked for"},
+        {"timeout", "the queue's own time limit ended it"},
+        {"cancelled", "its job was cancelled by somebody else"},
+        {"preempted", "its job had to make room for another"},
+        {"vanished", "the queue knows its job no more, and it never started"},
+        {"not-submitted", "nobody knows whether its job was ever submitted"},
+    };
+
+    for (size_t i = 0; i < sizeof what / sizeof *what; i++)
+        if (strcmp(reason, what[i][0]) == 0)
+            return what[i][1];
+    return NULL;
+}
+
 void gn_run_outcome(const struct gn_run *run, struct gn_buf *out)
 {
     switch (run->state) {
@@ -400,6 +419,8 @@ void gn_run_outcome(const struct gn_run *run, struct gn_buf *out)
             gn_buf_adds(out, "lost: the machine was restarted");
         else if (strcmp(run->reason, "gone") == 0)
             gn_buf_adds(out, "lost: its folder over there is gone");
+        else if (lost_in_queue(run->reason))
+            gn_buf_addf(out, "lost: %s", lost_in_queue(run->reason));
         else
             gn_buf_addf(out, "lost: it was killed from outside%s%s", *run->reason ? ", " : "",
                         run->reason);

@@ -68,7 +68,7 @@ static int ship_run(struct gn_road *road, const struct gn_preview *view, bool do
     struct gn_buf sup = GN_BUF_INIT(GN_MAX_PROGRAM);
     struct gn_buf batch = GN_BUF_INIT(GN_MAX_PROGRAM), queue = GN_BUF_INIT(GN_MAX_PROGRAM);
     struct gn_cargo cargo = {.tree = view->tree, .token = road->run->token};
-    int rc = GN_OK;
+    int rc = road->target.scheduler ? write_batch(road, &batch, &queue, err) : GN_OK;
 
     for (size_t i = 0; i < view->n_data && !rc; i++) {
         rc = gn_data_ship(road, &view->data[i], doubt, &cargo.wire, err);
@@ -77,8 +77,6 @@ static int ship_run(struct gn_road *road, const struct gn_preview *view, bool do
     gn_buf_adds(&sup, gn_sh_common);
     gn_buf_adds(&sup, gn_sh_sup);
     write_opts(road, &opts);
-    if (road->target.scheduler)
-        rc = write_batch(road, &batch, &queue, err);
     const struct gn_far_file files[] = {
         {"run/job", view->job.ptr, view->job.len}, {"run/env", view->env.ptr, view->env.len},
         {"run/opts", opts.ptr, opts.len},          {"run/sup", sup.ptr, sup.len},

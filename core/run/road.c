@@ -165,16 +165,17 @@ static enum gn_state ended_state(const struct gn_far_status *st)
     return GN_FAILED;
 }
 
-/* Why it waits, each time that is something else. */
-static void note_wait(struct gn_road *road, const char *why)
+/* Why it waits, each time that is something else.  Another state writes it down with itself. */
+static int note_wait(struct gn_road *road, const char *why, struct gn_err *err)
 {
     struct gn_run *run = road->run;
 
     if (!*why || (run->reason && strcmp(run->reason, why) == 0))
-        return;
+        return GN_OK;
     gn_run_set_text(&run->reason, why);
     gn_event_text(road->e->ctx, GN_EV_NOTE, "%s waits in the queue of '%s': %s", run->name,
                   run->target, why);
+    return run->state == GN_QUEUED ? gn_store_update(road->e->store, run, false, err) : GN_OK;
 }
 
 int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, struct gn_err *err)
@@ -185,6 +186,7 @@ int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, st
     int64_t ago = st->start_s && st->now_s >= st->start_s ? st->now_s - st->start_s : 0;
     int64_t lasted = st->end_s && st->end_s >= st->start_s ? st->end_s - st->start_s : 0;
     enum gn_state next = run->state;
+    int rc = GN_OK;
 
     if (*st->host)
         gn_run_set_text(&run->host, st->host);
@@ -197,11 +199,13 @@ int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, st
         break;
     case GN_FAR_QUEUED:
         next = GN_QUEUED;
-        note_wait(road, st->reason);
+        rc = note_wait(road, st->reason, err);
         break;
     case GN_FAR_RUNNING:
     case GN_FAR_ELSEWHERE:
         next = GN_RUNNING;
+        if (run->state == GN_QUEUED) /* it waits for nothing any more */
+            gn_run_set_text(&run->reason, "");
         break;
     case GN_FAR_STOPPING:
         next = GN_STOPPING;
@@ -220,5 +224,5 @@ int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, st
         run->ended_s = ctx->wall_s(ctx);
         break;
     }
-    return gn_road_set_state(road, next, err);
+    return rc ? rc : gn_road_set_state(road, next, err);
 }

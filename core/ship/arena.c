@@ -48,10 +48,8 @@ static struct block *new_block(size_t size)
 {
     void *b = NULL;
 
-    if (size < HUGE_PAGE)
+    if (size < HUGE_PAGE || posix_memalign(&b, HUGE_PAGE, size) != 0)
         return gn_realloc(NULL, size, 1);
-    if (posix_memalign(&b, HUGE_PAGE, size) != 0)
-        abort();
 #ifdef MADV_HUGEPAGE
     (void)madvise(b, size, MADV_HUGEPAGE);
 #endif

@@ -2,7 +2,9 @@
 """Runs that a real Slurm starts, through a real sshd."""
 import json
 import os
+import shutil
 import signal
+import tempfile
 import time
 import unittest
 
@@ -28,7 +30,13 @@ def tearDownModule():
 
 class Queue(Case):
     def setUp(self):
-        self.far_env = "SLURM_CONF=%s PATH=%s" % (CLUSTER.conf, CLUSTER.env["PATH"])
+        bin = tempfile.mkdtemp(prefix="gn-bin-")
+        self.addCleanup(shutil.rmtree, bin)
+        self.asked = os.path.join(bin, "asked")
+        with open(os.path.join(bin, "squeue"), "w") as f:
+            f.write('#!/bin/sh\ndate +%%s >>%s\nexec %s "$@"\n' % (self.asked, shutil.which("squeue")))
+        os.chmod(os.path.join(bin, "squeue"), 0o755)
+        self.far_env = "SLURM_CONF=%s PATH=%s:%s" % (CLUSTER.conf, bin, CLUSTER.env["PATH"])
         super().setUp()
         self.target()
 
@@ -138,21 +146,8 @@ class Queue(Case):
         self.assertEqual(self.w.show()["reason"], "node-failed", err)
 
     def test_the_controller_is_asked_once_a_minute_and_may_go_away(self):
-        log = os.path.join(CLUSTER.dir, "asked")
-        wrap = os.path.join(self.w.dir, "bin")
-        os.mkdir(wrap)
-        with open(os.path.join(wrap, "squeue"), "w") as f:
-            f.write('#!/bin/sh\necho "$(date +%%s) $*" >>%s\nexec /usr/bin/squeue "$@"\n' % log)
-        os.chmod(os.path.join(wrap, "squeue"), 0o755)
-        self.w.close()
-        self.far_env = "SLURM_CONF=%s PATH=%s:%s" % (CLUSTER.conf, wrap, CLUSTER.env["PATH"])
-        Case.setUp(self)
-        self.target()
-        os.makedirs(wrap, exist_ok=True)
-        with open(os.path.join(wrap, "squeue"), "w") as f:
-            f.write('#!/bin/sh\necho "$(date +%%s) $*" >>%s\nexec /usr/bin/squeue "$@"\n' % log)
-        os.chmod(os.path.join(wrap, "squeue"), 0o755)
-        self.w.write("train.py", "import time\nfor i in range(300):\n    print(i, flush=True)\n    time.sleep(0.1)\n")
+        """Three runs for longer than a minute, and a `ps` that is in a hurry: by what squeue is seen to be started."""
+        self.w.write("train.py", "import time\nfor i in range(750):\n    print(i, flush=True)\n    time.sleep(0.1)\n")
         runs = [self.w.popen("train.py", "-t", "cluster") for _ in range(3)]
         wait_until("all to speak", lambda: all(b"5\n" in self.w.local_log("proj-%d" % i) for i in (1, 2, 3)), 60)
         CLUSTER.end("slurmctld")
@@ -160,12 +155,30 @@ class Queue(Case):
             self.w.gn("ps", "--refresh")
         CLUSTER.start_controller()
         for p in runs:
-            out, err = p.communicate(timeout=120)
-            self.assertEqual((p.returncode, out), (0, b"".join(b"%d\n" % i for i in range(300))), err)
-        with open(log) as f:
-            asked = [int(l.split()[0]) for l in f]
+            out, err = p.communicate(timeout=180)
+            self.assertEqual((p.returncode, out), (0, b"".join(b"%d\n" % i for i in range(750))), err)
+        with open(self.asked) as f:
+            asked = [int(line) for line in f]
+        self.assertGreaterEqual(len(asked), 2)
         self.assertTrue(all(b - a >= 59 for a, b in zip(asked, asked[1:])), asked)
-        self.assertGreaterEqual(len(asked), 1)
+
+    def test_slurms_own_limit_is_a_time_limit_too(self):
+        self.target(submit=["--time=1"])
+        self.w.write("train.py", "import time\nprint('up', flush=True)\ntime.sleep(300)\n")
+        p = self.w.gn("train.py", "-t", "cluster", "--grace", "1s", timeout=200)
+        self.assertEqual((p.code, p.out), (107, b"up\n"), p.err)
+        self.assertEqual(self.w.show()["state"], "timeout")
+
+    def test_modules_are_loaded_before_the_setup(self):
+        """By the real Environment Modules, for a module of our own."""
+        folder = os.path.join(self.w.dir, "modules")
+        os.makedirs(folder + "/cuda")
+        with open(folder + "/cuda/12.2", "w") as f:
+            f.write("#%Module\nsetenv FROM_MODULE 12.2\n")
+        self.target(modules=["cuda/12.2"], env={"MODULEPATH": folder}, setup="echo setup sees $FROM_MODULE")
+        self.w.write("train.py", "import os\nprint('program sees', os.environ.get('FROM_MODULE'))\n")
+        p = self.good(self.w.gn("train.py", "-t", "cluster"))
+        self.assertEqual(p.out, b"setup sees 12.2\nprogram sees 12.2\n")
 
 
 if __name__ == "__main__":

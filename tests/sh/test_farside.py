@@ -834,6 +834,193 @@ def test_cat_still(host):
     check(f.lines() == ['h -', 'end'], 'it changed')
 
 
+class FakeQueue:
+    """sbatch, squeue and scancel from three lines of sh: a queue that says what it is told to (a real one: tests/e2e)."""
+
+    def __init__(self, host):
+        self.host, self.was = host, host.env
+        self.dir = os.path.join(host.base, 'queue')
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.makedirs(self.dir)
+        for name, text in (('sbatch', 'echo "$*" >>%s/submitted; cat %s/answer' % (self.dir, self.dir)),
+                           ('squeue', 'echo x >>%s/asked; [ ! -e %s/hangs ] || sleep 60; cat %s/jobs' % ((self.dir,) * 3)),
+                           ('scancel', 'echo "$*" >>%s/cancelled; [ ! -e %s/deaf ]' % (self.dir, self.dir))):
+            with open(os.path.join(self.dir, name), 'w') as f:
+                f.write('#!/bin/sh\n%s\n' % text)
+            os.chmod(os.path.join(self.dir, name), 0o755)
+        self.put('answer', '71;cluster\n')
+        host.env = dict(host.env, PATH=self.dir + ':' + host.env['PATH'])
+        self.later()
+
+    def put(self, name, text=''):
+        with open(os.path.join(self.dir, name), 'w') as f:
+            f.write(text)
+
+    def count(self, name):
+        path = os.path.join(self.dir, name)
+        return len(open(path).readlines()) if os.path.exists(path) else 0
+
+    def says(self, *jobs, ago=0):
+        """What was heard so many seconds ago, so that nobody asks."""
+        t = int(time.time())
+        for name, text in (('queue.slurm', ''.join('%s\n' % j for j in (t - ago, *jobs))), ('queue.slurm.tried', '%d\n' % t)):
+            with open(self.host.v1(name), 'w') as f:
+                f.write(text)
+
+    def later(self):
+        """A minute after the last question."""
+        for name in ('queue.slurm', 'queue.slurm.tried'):
+            if os.path.exists(self.host.v1(name)):
+                os.unlink(self.host.v1(name))
+
+    def launch(self, job='true', **kw):
+        tree = (('a.py', b'print(1)\n', 0o644),)
+        members = run_members(job, '', tree)
+        at = [m[0] for m in members].index('before')
+        members[at:at] = [('run/batch', b'#!/bin/sh\nexec sh "$1/sup" run "$1"\n', 0o600),
+                          ('run/queue', (strip('queue') + strip('slurm')).encode(), 0o600)]
+        if os.path.isdir(self.host.v1('snap')):
+            shutil.rmtree(self.host.v1('snap'))
+            os.mkdir(self.host.v1('snap'))
+        return launch(self.host, job, tree=tree, data=tar_of(members), **kw)
+
+
+def with_queue(test):
+    def run(host):
+        queue = FakeQueue(host)
+        try:
+            test(host, queue)
+        finally:
+            host.env = queue.was
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    return run
+
+
+@with_queue
+def test_queue_states(host, queue):
+    queue.put('jobs', '70|RUNNING|None|other\n71|PENDING|Resources|x\n')
+    token, _, out = queue.launch()
+    st = fields(out[0])
+    check((st['state'], st['reason']) == ('queued', 'Resources'), out)
+    run = host.v1('runs', token)
+    with open(os.path.join(run, 'queue.id')) as f:
+        check(f.read().split()[0] == '71', 'id')
+    for jobs, state, reason in (
+            (('71 queued Priority x',), 'queued', 'Priority'), (('71 queued - x',), 'queued', '-'),
+            (('71 running - x',), 'starting', '-'), (('71 over cancelled x',), 'lost', 'cancelled'),
+            (('71 over node-failed x',), 'lost', 'node-failed'), (('710 over timeout x', '71 queued A x'), 'queued', 'A'),
+            (('71 nonsense',), 'queued', '-'), (('71 queued $(id) x',), 'queued', '-'), ((), 'queued', '-')):
+        queue.says(*jobs)
+        st = host.status(token)
+        check((st['state'], st['reason']) == (state, reason), '%s: %s' % (jobs, st))
+    # it was asked when the job had long been there, and the queue knew nothing of it
+    with open(os.path.join(run, 'queue.id'), 'w') as f:
+        f.write('71 %d\n' % (time.time() - 100))
+    queue.says('70 running - y')
+    st = host.status(token)
+    check((st['state'], st['reason']) == ('lost', 'vanished'), st)
+    # the record counts, whatever the queue says
+    with open(os.path.join(run, 'exit'), 'w') as f:
+        f.write('code=3 sig=- reason=exit start=1 end=2\n')
+    queue.says('71 over node-failed x')
+    st = host.status(token)
+    check((st['state'], st['code']) == ('ended', '3'), st)
+
+
+@with_queue
+def test_queue_words(host, queue):
+    """What Slurm's own words become."""
+    queue.put('jobs', '')
+    token, _, _ = queue.launch()
+    for said, state, reason in (
+            ('PENDING|Resources', 'queued', 'Resources'), ('PENDING|None', 'queued', '-'),
+            ('PENDING|(bad words) $(id)', 'queued', '-'), ('REQUEUED|None', 'queued', '-'), ('RUNNING|None', 'starting', '-'),
+            ('COMPLETING|None', 'starting', '-'), ('SOMETHING_NEW|None', 'starting', '-'), ('TIMEOUT|TimeLimit', 'lost', 'timeout'),
+            ('OUT_OF_MEMORY|OutOfMemory', 'lost', 'memory'), ('NODE_FAIL|NodeDown', 'lost', 'node-failed'),
+            ('PREEMPTED|None', 'lost', 'preempted'), ('FAILED|NonZeroExitCode', 'lost', 'killed'), ('CANCELLED|None', 'lost', 'cancelled')):
+        queue.later()
+        queue.put('jobs', '71|%s|x\n' % said)
+        st = host.status(token)
+        check((st['state'], st['reason']) == (state, reason), '%s: %s' % (said, st))
+
+
+@with_queue
+def test_queue_is_asked_once_a_minute(host, queue):
+    queue.put('jobs', '71|PENDING|Resources|x\n')
+    tokens = [queue.launch()[0] for _ in range(3)]
+    for _ in range(3):
+        host.far('status', tokens=' '.join(tokens)).lines()
+    check(queue.count('asked') == 1, 'asked %d times' % queue.count('asked'))
+    # an answer that fails changes nothing, and is not asked for again at once
+    queue.later()
+    os.unlink(os.path.join(queue.dir, 'jobs'))
+    for _ in range(3):
+        check(host.status(tokens[0])['state'] == 'queued', 'no answer is no end')
+    check(queue.count('asked') == 2, 'asked %d times' % queue.count('asked'))
+
+
+@with_queue
+def test_queue_that_hangs(host, queue):
+    queue.put('jobs', '71|PENDING|Resources|x\n')
+    token, _, _ = queue.launch()
+    queue.later()
+    queue.put('hangs')
+    began = time.monotonic()
+    check(host.status(token)['state'] == 'queued', 'state')
+    check(time.monotonic() - began < 18, 'waited %.0f s' % (time.monotonic() - began))
+
+
+@with_queue
+def test_queue_lost_id(host, queue):
+    """Whoever submitted it did not live to write down the id: it is known by its name, at no extra question."""
+    queue.put('jobs', '')
+    token, _, _ = queue.launch()
+    run = host.v1('runs', token)
+    os.unlink(os.path.join(run, 'queue.id'))
+    queue.says('70 running - other', '72 queued Priority ' + token)
+    asked = queue.count('asked')
+    st = host.status(token)
+    check((st['state'], st['reason']) == ('queued', 'Priority'), st)
+    with open(os.path.join(run, 'queue.id')) as f:
+        check(f.read().split()[0] == '72', 'id')
+    check(queue.count('asked') == asked, 'asked again')
+    # asked to start again, it is not submitted twice
+    _, _, out = queue.launch(token=token)
+    check(fields(out[0])['state'] == 'queued' and queue.count('submitted') == 1, out)
+    os.unlink(os.path.join(run, 'queue.id'))
+    queue.says('70 running - other')
+    check(host.status(token)['state'] == 'starting', 'young')
+    os.utime(os.path.join(run, 'submitted'), (time.time() - 300,) * 2)
+    st = host.status(token)
+    check((st['state'], st['reason']) == ('lost', 'not-submitted'), st)
+
+
+@with_queue
+def test_queue_refuses(host, queue):
+    queue.put('jobs', '')
+    with open(os.path.join(queue.dir, 'sbatch'), 'w') as f:
+        f.write('#!/bin/sh\necho "sbatch: error: invalid partition" >&2\nexit 1\n')
+    token, _, out = queue.launch()
+    check(out[0].startswith('err sys') and 'invalid partition' in out[0], out)
+    check(host.status(token)['state'] == 'prepared', 'it can be tried again')
+
+
+@with_queue
+def test_queue_stop(host, queue):
+    queue.put('jobs', '')
+    token, _, _ = queue.launch()
+    queue.says('71 queued Resources x')
+    out = host.far('stop', token=token, grace=1).lines()
+    st = fields(out[0])
+    check((st['state'], st['reason'], st['sig']) == ('ended', 'stop', 'TERM'), out)
+    with open(os.path.join(queue.dir, 'cancelled')) as f:
+        check(f.read() == '71\n', 'cancelled')
+    # a job that starts nevertheless finds that it has ended
+    p = subprocess.run([*host.argv, host.v1('runs', token, 'sup'), 'run', host.v1('runs', token)], env=host.env,
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+    check(p.returncode == 0 and not os.path.exists(host.v1('runs', token, 'sup.id')), p)
+
+
 def plain_dd(host):
     """dd knows what POSIX wants and no more, until what is returned is called."""
     path, real = os.path.join(host.bin, 'dd'), shutil.which('dd')

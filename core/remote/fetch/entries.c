@@ -125,6 +125,14 @@ static int read_tar(void *arg, struct gn_pipe *pipe, struct gn_err *err)
     return rc;
 }
 
+static void forget(struct gn_entries *e)
+{
+    gn_hash_free(e->hash);
+    free(e->held);
+    free(e->buf);
+    free(e);
+}
+
 int gn_entries_open(gn_entries_read_fn read, void *arg, bool zstd, bool cksum,
                     const struct gn_ctx *ctx, struct gn_entries **out, struct gn_err *err)
 {
@@ -142,14 +150,10 @@ int gn_entries_open(gn_entries_read_fn read, void *arg, bool zstd, bool cksum,
     e->cap = 2 * TEXT_MAX;
     e->buf = gn_calloc(e->cap, 1);
     rc = gn_pipe_open(read_tar, e, &e->in, err);
-    if (!rc) {
+    if (rc)
+        forget(e);
+    else
         *out = e;
-        return rc;
-    }
-    gn_hash_free(e->hash);
-    free(e->held);
-    free(e->buf);
-    free(e);
     return rc;
 }
 
@@ -197,9 +201,6 @@ int gn_entries_close(struct gn_entries *e, int rc, struct gn_err *err)
 {
     atomic_store(&e->stop, true);
     rc = gn_pipe_close(e->in, rc, err);
-    gn_hash_free(e->hash);
-    free(e->held);
-    free(e->buf);
-    free(e);
+    forget(e);
     return rc;
 }

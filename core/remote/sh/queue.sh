@@ -1,5 +1,5 @@
 # queue.sh - a run that a batch queue starts.  Comes with it as its file "queue", with the words of
-# one scheduler behind it: q_name, q_submit, q_find, q_list, q_cancel.  Where the job runs it writes
+# one scheduler behind it: q_name, q_submit, q_list, q_cancel.  Where the job runs it writes
 # the same files as everywhere; they count.  What the scheduler says only fills the gaps.
 
 # ask_queue: $v1/queue.NAME is what it says of all jobs of ours; asked=when that was.  All who want to
@@ -8,80 +8,90 @@ ask_queue() {
     q=$v1/queue.$q_name
     first "$q.tried" && number "$line" || line=0
     t=$(now)
-    if [ $((t - line)) -ge 60 ] && mkdir "$q.lock" 2>/dev/null; then
-        if put "$q.tried" "$t" && answer=$(limited q_list); then put "$q" "$t$nl$answer" || :; fi
-        rmdir "$q.lock"
-    elif [ -n "$(find "$q.lock" -prune -mmin +1 2>/dev/null)" ]; then
-        rmdir "$q.lock" 2>/dev/null
+    if [ $((t - line)) -ge 60 ]; then
+        if mkdir "$q.lock" 2>/dev/null; then
+            if put "$q.tried" "$t" && limited listed "$t" >"$q.$$" 2>/dev/null; then
+                mv -f "$q.$$" "$q"
+            fi
+            rm -f "$q.$$"
+            rmdir "$q.lock"
+        elif [ -n "$(find "$q.lock" -prune -mmin +1 2>/dev/null)" ]; then
+            rmdir "$q.lock" 2>/dev/null
+        fi
     fi
     first "$q" && number "$line" || line=0
     asked=$line
 }
 
-# limited FUNCTION: a scheduler that hangs holds nobody up for long.
+listed() {
+    printf '%s\n' "$1"
+    q_list
+}
+
+# limited FUNCTION ARGUMENT: a scheduler that hangs holds nobody up for long.  Its output must go to a
+# file: who reads from a pipe waits for what it has started too.
 limited() {
     (
-        "$1" &
+        "$@" &
         asker=$!
         (
             trap 'kill "$nap_of" 2>/dev/null; exit 0' TERM
             sleep 10 &
             nap_of=$!
             wait "$nap_of"
-            kill "$asker"
+            kill -s KILL "$asker" # mksh puts off anything less until its command has ended
         ) >/dev/null 2>&1 &
         ender=$!
         wait "$asker"
         told_=$?
         kill "$ender" 2>/dev/null
         exit "$told_"
-    ) 2>/dev/null
+    )
 }
 
-# in_list ID: q_state=queued, running or over, or nothing, and q_why, as the list has it.
+# in_list ID NAME: q_state=queued, running or over, and q_why of that job, as the list has it; none: an
+# empty q_state.  Without an ID the name has to do, and q_id is found.
 in_list() {
-    q_state='' q_why=''
+    q_state='' q_why=-
     [ -f "$q" ] || return 0
-    while read -r i s why; do
-        [ "$i" = "$1" ] || continue
-        q_state=$s q_why=$why
+    while read -r i s why name; do
+        case $1 in
+        '') [ "$name" = "$2" ] || continue ;;
+        *) [ "$i" = "$1" ] || continue ;;
+        esac
+        q_id=$i q_state=$s q_why=$why
         break
     done <"$q"
+    case $q_state in queued | running | over) ;; *) q_state='' ;; esac
     case $q_why in '' | *[!A-Za-z0-9._:-]*) q_why=- ;; esac
 }
 
-# submitted DIR: q_id and q_at of its job.  One whose id nobody lived to write down is looked for by
-# its name, which is the run's.
+# submitted DIR: q_id and q_at of its job, and what the list has of it.  One whose id nobody lived to
+# write down is known by its name, which is the run's.
 submitted() {
     q_id='' q_at=0
     if first "$1/queue.id"; then
         fields
         q_id=$f1
         number "$f2" && q_at=$f2
-        return 0
+    elif ! [ -d "$1/submitted" ]; then
+        return 1
     fi
-    [ -n "$(find "$1/submitted" -prune -mmin +0 2>/dev/null)" ] || return 1
-    q_id=$(limited q_lost_one)
+    ask_queue
+    in_list "$q_id" "${1##*/}"
     [ -n "$q_id" ] || return 1
-    put "$1/queue.id" "$q_id $(now)"
-}
-
-q_lost_one() {
-    q_find "${d_of##*/}"
+    [ "$q_at" != 0 ] || put "$1/queue.id" "$q_id $asked" || :
 }
 
 # from_queue DIR: the state of one without an exit record, and with a supervisor at most on a host
 # that is not this one.
 from_queue() {
-    d_of=$1
     if ! submitted "$1"; then
         state=prepared
         [ ! -d "$1/submitted" ] || state=starting
         if [ "$state" = starting ] && [ -n "$(find "$1/submitted" -prune -mmin +2)" ]; then lost not-submitted; fi
         return 0
     fi
-    ask_queue
-    in_list "$q_id"
     case $q_state,$state in
     queued,none) state=queued reason=$q_why ;;
     running,none) state=starting ;;
@@ -99,7 +109,7 @@ from_queue() {
         fi
         ;;
     esac
-    if [ "$state" != lost ] && from_exit "$1"; then :; fi
+    [ "$state" = lost ] || from_exit "$1" || :
 }
 
 # submit_run DIR: once for ever.

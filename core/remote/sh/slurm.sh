@@ -8,26 +8,22 @@ q_submit() {
     number "$id" && printf '%s\n' "$id"
 }
 
-# q_find NAME: the id of the job of that name.
-q_find() {
-    squeue -h -t all -u "$(id -un)" -n "$1" -o %i | head -n 1
-}
-
-# q_list: "ID STATE WHY" of each job of ours that it still knows.  A word that is new to us: it goes on.
+# q_list: "ID STATE WHY NAME" of each job of ours that it still knows.  A word that is new to us: it goes on.
 q_list() {
-    jobs=$(squeue -h -t all -u "$(id -un)" -o '%i|%T|%r') || return 1
+    jobs=$(squeue -h -t all -u "$(id -un)" -o '%i|%T|%r|%j') || return 1
     printf '%s\n' "$jobs" | awk -F '|' '
         $1 == "" { next }
-        $3 == "None" { $3 = "-" }
-        $2 ~ /^(PENDING|REQUEUED|REQUEUE_FED|REQUEUE_HOLD|RESV_DEL_HOLD|SPECIAL_EXIT)$/ { print $1, "queued", $3; next }
-        $2 == "COMPLETED" { print $1, "over", "-"; next }
-        $2 == "FAILED" { print $1, "over", "killed"; next }
-        $2 == "CANCELLED" { print $1, "over", "cancelled"; next }
-        $2 ~ /^(TIMEOUT|DEADLINE)$/ { print $1, "over", "timeout"; next }
-        $2 == "OUT_OF_MEMORY" { print $1, "over", "memory"; next }
-        $2 ~ /^(NODE_FAIL|BOOT_FAIL)$/ { print $1, "over", "node-failed"; next }
-        $2 == "PREEMPTED" { print $1, "over", "preempted"; next }
-        { print $1, "running", "-" }'
+        { s = "running"; why = "-" }
+        $2 ~ /^(PENDING|REQUEUED|REQUEUE_FED|REQUEUE_HOLD|RESV_DEL_HOLD|SPECIAL_EXIT)$/ { s = "queued"; why = $3 }
+        $2 ~ /^(COMPLETED|FAILED|CANCELLED|TIMEOUT|DEADLINE|OUT_OF_MEMORY|NODE_FAIL|BOOT_FAIL|PREEMPTED)$/ { s = "over" }
+        $2 == "FAILED" { why = "killed" }
+        $2 == "CANCELLED" { why = "cancelled" }
+        $2 ~ /^(TIMEOUT|DEADLINE)$/ { why = "timeout" }
+        $2 == "OUT_OF_MEMORY" { why = "memory" }
+        $2 ~ /^(NODE_FAIL|BOOT_FAIL)$/ { why = "node-failed" }
+        $2 == "PREEMPTED" { why = "preempted" }
+        why == "" || why == "None" || why ~ /[^A-Za-z0-9._:-]/ { why = "-" }
+        { print $1, s, why, $4 }'
 }
 
 q_cancel() {

@@ -47,7 +47,8 @@ dequeue() {
 ask_away() {
     ask
     if await $((grace + 15)) || [ -z "${q_id:-}" ]; then return; fi
-    q_cancel "$q_id" >/dev/null 2>&1
+    # where the queue does not even take that, nobody can say that it has ended
+    q_cancel "$q_id" >/dev/null 2>&1 || return 0
     await 60 || put "$d/exit" "code=143 sig=TERM reason=stop start=$start end=$(now)" || :
 }
 
