@@ -48,11 +48,16 @@ int gn_engine_create(struct gn_engine *e, const struct gn_config *config,
 static int fetch_retrying(struct gn_road *road, const struct gn_strs *patterns, const char *dest,
                           bool while_running, struct gn_fetch_report *report, struct gn_err *err)
 {
+    uint64_t files = 0, bytes = 0; /* of the trials before */
+
     for (unsigned n = 0;; n++) {
         int rc = gn_road_connect(road, err);
 
+        memset(report, 0, sizeof *report);
         if (!rc)
             rc = gn_road_fetch(road, patterns, dest, while_running, report, err);
+        files = report->files += files;
+        bytes = report->bytes += bytes;
         if (!gn_is_line_error(rc) || n == 5 || !road->connected_once)
             return rc;
         gn_road_hang_up(road);

@@ -32,11 +32,11 @@ int gn_road_fetch(struct gn_road *road, const struct gn_strs *patterns, const ch
         gn_event_text(ctx, GN_EV_WARN, "%s: every file of the run counts as a result", ignored.msg);
     opts.shipped = shipped;
     rc = gn_fetch(ctx, road->line, road->e->store, &opts, report, err);
+    run->fetched_files += (int64_t)report->files; /* also of a trial that was cut */
+    run->fetched_bytes += (int64_t)report->bytes;
     if (!rc) {
         run->fetched = while_running || (patterns && patterns->n) || report->later ? GN_FETCH_SOME
                                                                                    : GN_FETCH_ALL;
-        run->fetched_files += (int64_t)report->files;
-        run->fetched_bytes += (int64_t)report->bytes;
         rc = gn_store_update(road->e->store, run, !while_running, err);
     }
     gn_manifest_free(shipped);

@@ -82,5 +82,20 @@ class Killed(Case):
         print("kills: %d in %d runs" % (kills, n), flush=True)
 
 
+class CutFetch(Case):
+    relay = True
+
+    def test_what_came_before_the_cut_is_counted_too(self):
+        self.w.write("train.py", "import os\nos.makedirs('out')\nfor n, size in ('a', 600000), ('b', 600000), ('large', 6600000):\n"
+                                 "    open('out/' + n, 'wb').write(os.urandom(size))\n")
+        self.good(self.w.gn("train.py", "-t", "ravan", "--no-fetch"))
+        self.w.relay.cut_after = self.w.relay.carried + 2500000
+        p = self.good(self.w.gn("fetch", "proj-1"))
+        self.assertIn("trying again", p.err)
+        self.assertIn("fetched 3 files, 7.8 MB", p.err)
+        self.assertEqual(self.w.show()["fetched_files"], 3)
+        self.assertEqual([len(self.w.read("out/" + n)) for n in ("a", "b", "large")], [600000, 600000, 6600000])
+
+
 if __name__ == "__main__":
     main()
