@@ -181,6 +181,7 @@ void gn_store_close(struct gn_store *s)
     if (!s)
         return;
     gn_db_close(s->db);
+    gn_fetch_forget(s);
     free(s->path);
     free(s->insert_sql);
     free(s->update_sql);

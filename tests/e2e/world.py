@@ -77,6 +77,7 @@ class World:
         kw.setdefault("stdin", subprocess.DEVNULL)
         kw.setdefault("stdout", subprocess.PIPE)
         kw.setdefault("stderr", subprocess.PIPE)
+        kw.setdefault("bufsize", 0)  # what a readline() has read ahead, communicate() would not see
         p = subprocess.Popen([GNRRUN, *args], cwd=cwd or self.project, env=self.env(), **kw)
         self.processes.append(p)
         return p

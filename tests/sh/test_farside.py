@@ -838,7 +838,7 @@ class FakeQueue:
     """sbatch, squeue and scancel from three lines of sh: a queue that says what it is told to (a real one: tests/e2e)."""
 
     def __init__(self, host):
-        self.host, self.was = host, host.env
+        self.host, self.was, self.tokens = host, host.env, []
         self.dir = os.path.join(host.base, 'queue')
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
@@ -882,7 +882,9 @@ class FakeQueue:
         if os.path.isdir(self.host.v1('snap')):
             shutil.rmtree(self.host.v1('snap'))
             os.mkdir(self.host.v1('snap'))
-        return launch(self.host, job, tree=tree, data=tar_of(members), **kw)
+        out = launch(self.host, job, tree=tree, data=tar_of(members), **kw)
+        self.tokens.append(out[0])
+        return out
 
 
 def with_queue(test):
@@ -892,6 +894,8 @@ def with_queue(test):
             test(host, queue)
         finally:
             host.env = queue.was
+            for token in queue.tokens:
+                shutil.rmtree(host.v1('runs', token), ignore_errors=True)
     run.__name__, run.__doc__ = test.__name__, test.__doc__
     return run
 
