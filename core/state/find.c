@@ -43,7 +43,8 @@ static int by_number(struct gn_store *s, const char *root, int64_t number, struc
 
     rc = gn_db_query(s->db,
                      "SELECT " GN_RUN_COLUMNS
-                     " FROM runs WHERE root = ? AND number = ? ORDER BY id DESC LIMIT 1",
+                     " FROM runs WHERE root = ? AND number = ? AND sweep = 0"
+                     " ORDER BY id DESC LIMIT 1",
                      &st, err);
     if (rc)
         return rc;
@@ -65,15 +66,41 @@ static bool is_number(const char *s, int64_t *out)
     return true;
 }
 
+/* "7.3": the third member of number 7. */
+static int by_member(struct gn_store *s, const char *root, const char *name, struct gn_run *out,
+                     bool *found, struct gn_err *err)
+{
+    const char *dot = strchr(name, '.');
+    char *head = dot ? gn_strndup(name, (size_t)(dot - name)) : gn_strdup("");
+    struct gn_run sweep;
+    int64_t number;
+    int rc = GN_OK;
+
+    if (is_number(head, &number))
+        rc = by_number(s, root, number, &sweep, found, err);
+    free(head);
+    if (rc || !*found)
+        return rc;
+    head = gn_printf("%s%s", sweep.name, dot);
+    gn_run_clear(&sweep);
+    rc = by_text(s, "SELECT " GN_RUN_COLUMNS " FROM runs WHERE name = ?", head, NULL, out, found,
+                 err);
+    free(head);
+    return rc;
+}
+
 /* The newest of all, or of one project. */
 static int newest(struct gn_store *s, const char *root, struct gn_run *out, bool *found,
                   struct gn_err *err)
 {
     if (root)
-        return by_text(
-            s, "SELECT " GN_RUN_COLUMNS " FROM runs WHERE root = ? ORDER BY id DESC LIMIT 1", root,
-            NULL, out, found, err);
-    return by_text(s, "SELECT " GN_RUN_COLUMNS " FROM runs WHERE ?1 = '' ORDER BY id DESC LIMIT 1",
+        return by_text(s,
+                       "SELECT " GN_RUN_COLUMNS
+                       " FROM runs WHERE root = ? AND sweep = 0 ORDER BY id DESC LIMIT 1",
+                       root, NULL, out, found, err);
+    return by_text(s,
+                   "SELECT " GN_RUN_COLUMNS
+                   " FROM runs WHERE ?1 = '' AND sweep = 0 ORDER BY id DESC LIMIT 1",
                    "", NULL, out, found, err);
 }
 
@@ -86,7 +113,8 @@ static int hint_names(struct gn_store *s, const char *name, struct gn_err *err)
     struct gn_stmt *st;
     bool row = false;
 
-    if (gn_db_query(s->db, "SELECT name, note FROM runs ORDER BY id DESC LIMIT ?", &st, &ignored))
+    if (gn_db_query(s->db, "SELECT name, note FROM runs WHERE sweep = 0 ORDER BY id DESC LIMIT ?",
+                    &st, &ignored))
         return err->code;
     gn_stmt_int(st, 1, NAMES_LOOK);
     while (gn_stmt_step(st, &row, &ignored) == GN_OK && row) {
@@ -150,10 +178,12 @@ int gn_store_find(struct gn_store *s, const char *name, const char *root, struct
                  err);
     if (!rc && !found && root && is_number(name, &number))
         rc = by_number(s, root, number, out, &found, err);
+    if (!rc && !found && root)
+        rc = by_member(s, root, name, out, &found, err);
     if (!rc && !found && *name) /* a --name: this project's first, then the newest */
         rc = by_text(s,
-                     "SELECT " GN_RUN_COLUMNS
-                     " FROM runs WHERE note = ?1 ORDER BY root = ?2 DESC, id DESC LIMIT 1",
+                     "SELECT " GN_RUN_COLUMNS " FROM runs WHERE note = ?1 AND sweep = 0"
+                     " ORDER BY root = ?2 DESC, id DESC LIMIT 1",
                      name, root ? root : "", out, &found, err);
     return rc ? rc : found ? GN_OK : not_found(s, name, root, err);
 }
@@ -168,9 +198,10 @@ static int read_page(struct gn_store *s, const char *root, int64_t *before, stru
 
     rc = gn_db_query(s->db,
                      root ? "SELECT " GN_RUN_COLUMNS
-                            " FROM runs WHERE root = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2"
+                            " FROM runs WHERE root = ?3 AND id < ?1 AND sweep = 0"
+                            " ORDER BY id DESC LIMIT ?2"
                           : "SELECT " GN_RUN_COLUMNS
-                            " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+                            " FROM runs WHERE id < ?1 AND sweep = 0 ORDER BY id DESC LIMIT ?2",
                      &st, err);
     if (rc)
         return rc;
@@ -211,6 +242,53 @@ int gn_store_each(struct gn_store *s, const char *root, size_t limit, gn_run_fn 
         if (n < max)
             break;
         left -= n;
+    }
+    return rc;
+}
+
+/* At most max members after number *after into page. */
+static int read_members(struct gn_store *s, int64_t sweep, int64_t *after, struct gn_run *page,
+                        size_t max, size_t *n, struct gn_err *err)
+{
+    struct gn_stmt *st;
+    bool row = false;
+    int rc;
+
+    rc = gn_db_query(s->db,
+                     "SELECT " GN_RUN_COLUMNS
+                     " FROM runs WHERE sweep = ?1 AND sweep != 0 AND member > ?2"
+                     " ORDER BY member LIMIT ?3",
+                     &st, err);
+    if (rc)
+        return rc;
+    gn_stmt_int(st, 1, sweep);
+    gn_stmt_int(st, 2, *after);
+    gn_stmt_int(st, 3, (int64_t)max);
+    while ((rc = gn_stmt_step(st, &row, err)) == GN_OK && row) {
+        rc = gn_run_from_row(st, &page[*n], err);
+        if (rc)
+            break;
+        *after = page[(*n)++].member;
+    }
+    gn_stmt_reset(st);
+    return rc;
+}
+
+int gn_store_members(struct gn_store *s, int64_t sweep, gn_run_fn fn, void *arg, struct gn_err *err)
+{
+    struct gn_run page[PAGE];
+    int64_t after = 0;
+    size_t n = PAGE;
+    int rc = GN_OK;
+
+    while (!rc && n == PAGE) {
+        n = 0;
+        rc = read_members(s, sweep, &after, page, PAGE, &n, err);
+        for (size_t i = 0; i < n; i++) {
+            if (!rc)
+                rc = fn(&page[i], arg, err);
+            gn_run_clear(&page[i]);
+        }
     }
     return rc;
 }

@@ -6,7 +6,7 @@
 #define COLUMNS                                                                                    \
     "id, name, target, command, sig, reason, state, fetched, code, created_s, started_s, "         \
     "ended_s, "                                                                                    \
-    "removed_there"
+    "removed_there, members, members_over, members_ok"
 #define OVER     "'succeeded', 'failed', 'stopped', 'timeout', 'lost'"
 #define TEXT_MAX ((size_t)64 << 20)
 
@@ -41,6 +41,9 @@ static int read_row(struct gn_stmt *st, struct gn_buf *text, struct gn_run *r, s
     r->started_s = gn_stmt_get_int(st, 10);
     r->ended_s = gn_stmt_get_int(st, 11);
     r->removed_there = gn_stmt_get_int(st, 12) != 0;
+    r->members = gn_stmt_get_int(st, 13);
+    r->members_over = gn_stmt_get_int(st, 14);
+    r->members_ok = gn_stmt_get_int(st, 15);
     return GN_OK;
 }
 
@@ -51,10 +54,11 @@ int gn_store_list(struct gn_store *s, int64_t ended, gn_run_fn fn, void *arg, st
     struct gn_run r;
     bool row = false;
     int rc = gn_db_query(s->db,
-                         ended < 0 ? "SELECT " COLUMNS " FROM runs ORDER BY id DESC"
-                                   : "SELECT " COLUMNS " FROM runs WHERE state NOT IN (" OVER
-                                     ") OR id IN (SELECT id FROM runs WHERE state IN (" OVER
-                                     ") ORDER BY id DESC LIMIT ?1) ORDER BY id DESC",
+                         ended < 0 ? "SELECT " COLUMNS " FROM runs WHERE sweep = 0 ORDER BY id DESC"
+                                   : "SELECT " COLUMNS
+                                     " FROM runs WHERE (sweep = 0 AND state NOT IN (" OVER
+                                     ")) OR id IN (SELECT id FROM runs WHERE sweep = 0 AND state "
+                                     "IN (" OVER ") ORDER BY id DESC LIMIT ?1) ORDER BY id DESC",
                          &st, err);
 
     if (rc)
@@ -77,7 +81,7 @@ int gn_store_count(struct gn_store *s, int64_t *n, struct gn_err *err)
 {
     struct gn_stmt *st;
     bool row = false;
-    int rc = gn_db_query(s->db, "SELECT count(*) FROM runs", &st, err);
+    int rc = gn_db_query(s->db, "SELECT count(*) FROM runs WHERE sweep = 0", &st, err);
 
     if (rc)
         return rc;

@@ -35,16 +35,18 @@ struct field {
 /* In the order of GN_RUN_COLUMNS; the first N_FIXED are written once. */
 #define N_FIXED 4
 static const struct field fields[] = {
-    F(I64, id),          F(STR, name),           F(STR, token),
-    F(I64, created_s),   F(STR, project),        F(STR, root),
-    F(STR, target),      F(STR, workdir),        F(STR, command),
-    F(STR, spec),        F(STR, snapshot),       F(STR, note),
-    F(STATE, state),     F(INT, code),           F(STR, sig),
-    F(STR, reason),      F(STR, host),           F(I64, started_s),
-    F(I64, ended_s),     F(I64, log_bytes),      F(I64, shown_bytes),
-    F(FETCHED, fetched), F(I64, fetched_files),  F(I64, fetched_bytes),
-    F(I64, ship_files),  F(I64, ship_bytes),     F(I64, sent_bytes),
-    F(BOOL, detached),   F(BOOL, removed_there),
+    F(I64, id),           F(STR, name),           F(STR, token),
+    F(I64, created_s),    F(STR, project),        F(STR, root),
+    F(STR, target),       F(STR, workdir),        F(STR, command),
+    F(STR, spec),         F(STR, snapshot),       F(STR, note),
+    F(STATE, state),      F(INT, code),           F(STR, sig),
+    F(STR, reason),       F(STR, host),           F(I64, started_s),
+    F(I64, ended_s),      F(I64, log_bytes),      F(I64, shown_bytes),
+    F(FETCHED, fetched),  F(I64, fetched_files),  F(I64, fetched_bytes),
+    F(I64, ship_files),   F(I64, ship_bytes),     F(I64, sent_bytes),
+    F(BOOL, detached),    F(BOOL, removed_there), F(I64, sweep),
+    F(I64, member),       F(STR, params),         F(I64, members),
+    F(I64, members_over), F(I64, members_ok),
 };
 
 const char *gn_state_name(enum gn_state s)

@@ -42,7 +42,8 @@ GN_MUST int gn_store_durable(struct gn_store *s, bool durable, struct gn_err *er
 #define GN_RUN_COLUMNS                                                                             \
     "id, name, token, created_s, project, root, target, workdir, command, spec, snapshot, note, "  \
     "state, code, sig, reason, host, started_s, ended_s, log_bytes, shown_bytes, fetched, "        \
-    "fetched_files, fetched_bytes, ship_files, ship_bytes, sent_bytes, detached, removed_there"
+    "fetched_files, fetched_bytes, ship_files, ship_bytes, sent_bytes, detached, removed_there, "  \
+    "sweep, member, params, members, members_over, members_ok"
 
 /* The row that st stands on, as a copy; an unknown state is an error. */
 GN_MUST int gn_run_from_row(struct gn_stmt *st, struct gn_run *out, struct gn_err *err);

@@ -56,6 +56,13 @@ static const char *const migrations[] = {
     "INSERT INTO fetched SELECT f.id, o.path, o.id, o.hash, o.size, o.far_mtime_ns, o.far_ctime_ns"
     "  FROM fetched_files o JOIN fetches f ON f.dest = o.dest AND f.run_id = o.run_id;"
     "DROP TABLE fetched_files;",
+    "ALTER TABLE runs ADD COLUMN sweep INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE runs ADD COLUMN member INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE runs ADD COLUMN params TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE runs ADD COLUMN members INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE runs ADD COLUMN members_over INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE runs ADD COLUMN members_ok INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX runs_sweep ON runs(sweep, member) WHERE sweep != 0;",
 };
 #define VERSION ((int64_t)(sizeof migrations / sizeof *migrations))
 
@@ -275,20 +282,19 @@ static char *new_token(const char *name)
     return token;
 }
 
-static int insert(struct gn_store *s, struct gn_run *r, struct gn_err *err)
+/* Takes name and token; a member's number is 0. */
+static int insert_row(struct gn_store *s, struct gn_run *r, char *name, char *token, int64_t number,
+                      struct gn_err *err)
 {
-    char *name = NULL, *token = NULL;
     struct gn_stmt *st;
-    int64_t number;
     int rc, i;
 
-    rc = next_number(s, r->project, &number, err);
-    if (!rc)
-        rc = gn_db_query(s->db, s->insert_sql, &st, err);
-    if (rc)
+    rc = gn_db_query(s->db, s->insert_sql, &st, err);
+    if (rc) {
+        free(name);
+        free(token);
         return rc;
-    name = gn_printf("%s-%" PRId64, r->project, number);
-    token = r->token && *r->token ? gn_strdup(r->token) : new_token(name);
+    }
     i = gn_run_bind(st, r);
     gn_stmt_str(st, i, name);
     gn_stmt_str(st, i + 1, token);
@@ -308,6 +314,34 @@ static int insert(struct gn_store *s, struct gn_run *r, struct gn_err *err)
     return GN_OK;
 }
 
+static int insert(struct gn_store *s, struct gn_run *r, struct gn_err *err)
+{
+    int64_t number = 0;
+    int rc = next_number(s, r->project, &number, err);
+    char *name;
+
+    if (rc)
+        return rc;
+    name = gn_printf("%s-%" PRId64, r->project, number);
+    return insert_row(s, r, name, r->token && *r->token ? gn_strdup(r->token) : new_token(name),
+                      number, err);
+}
+
+static int insert_members(struct gn_store *s, const struct gn_run *r, struct gn_run *members,
+                          size_t n, struct gn_err *err)
+{
+    int rc = GN_OK;
+
+    for (size_t i = 0; i < n && !rc; i++) {
+        members[i].sweep = r->id;
+        members[i].member = (int64_t)i + 1;
+        members[i].created_s = r->created_s;
+        rc = insert_row(s, &members[i], gn_printf("%s.%zu", r->name, i + 1),
+                        gn_printf("%s.%zu", r->token, i + 1), 0, err);
+    }
+    return rc;
+}
+
 static bool is_project_name(const char *s)
 {
     size_t n = s ? strlen(s) : 0;
@@ -316,6 +350,12 @@ static bool is_project_name(const char *s)
 }
 
 int gn_store_create(struct gn_store *s, struct gn_run *r, struct gn_err *err)
+{
+    return gn_store_create_sweep(s, r, NULL, 0, err);
+}
+
+int gn_store_create_sweep(struct gn_store *s, struct gn_run *r, struct gn_run *members, size_t n,
+                          struct gn_err *err)
 {
     bool own = !s->batch;
     int rc;
@@ -329,6 +369,8 @@ int gn_store_create(struct gn_store *s, struct gn_run *r, struct gn_err *err)
         rc = gn_db_run(s->db, "BEGIN IMMEDIATE", err);
     if (!rc)
         rc = insert(s, r, err);
+    if (!rc)
+        rc = insert_members(s, r, members, n, err);
     if (!rc && own)
         rc = gn_db_run(s->db, "COMMIT", err);
     if (rc && own)
@@ -405,7 +447,8 @@ int gn_store_set_shown(struct gn_store *s, int64_t id, int64_t shown, struct gn_
 
 int gn_store_forget(struct gn_store *s, int64_t id, struct gn_err *err)
 {
-    return change_one(s, "DELETE FROM runs WHERE id = ?1", id, NULL, true, err);
+    return change_one(s, "DELETE FROM runs WHERE id = ?1 OR (sweep = ?1 AND sweep != 0)", id, NULL,
+                      true, err);
 }
 
 int gn_store_check(struct gn_store *s, struct gn_err *err)

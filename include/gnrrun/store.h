@@ -57,6 +57,11 @@ struct gn_run {
     int64_t ship_files, ship_bytes, sent_bytes; /* size of the snapshot; what travelled */
     bool detached;
     bool removed_there; /* the far folder is gone */
+    /* A sweep is a run whose members are runs: "mnist-7" of "mnist-7.1", "mnist-7.2", ... */
+    int64_t sweep;                             /* of a member: id of its sweep; else 0 */
+    int64_t member;                            /* of a member: its number, from 1 on; else 0 */
+    char *params;                              /* of a member: "lr=0.1 depth=2"; else "" */
+    int64_t members, members_over, members_ok; /* of a sweep; else 0 */
 };
 
 void gn_run_clear(struct gn_run *r);
@@ -75,6 +80,13 @@ void gn_store_close(struct gn_store *s);
 GN_MUST int gn_store_create(struct gn_store *s, struct gn_run *r, struct gn_err *err);
 
 /*
+ * A sweep and its n members, all or none.  Of the members name, sweep and member are made here, and
+ * token: the sweep's, a dot, the number.
+ */
+GN_MUST int gn_store_create_sweep(struct gn_store *s, struct gn_run *r, struct gn_run *members,
+                                  size_t n, struct gn_err *err);
+
+/*
  * Write all fields but id, name, token, created_s; shown_bytes only when it is more than what is
  * there.  durable: fsync before return.  GN_E_NOTFOUND when the run was forgotten meanwhile.
  */
@@ -91,26 +103,32 @@ GN_MUST int gn_store_advance(struct gn_store *s, const struct gn_run *r, bool *c
 GN_MUST int gn_store_set_shown(struct gn_store *s, int64_t id, int64_t shown, struct gn_err *err);
 
 /*
- * name: "mnist-7", "7" (of the project that holds cwd), a --name; NULL: the newest run of the
- * project at root.  GN_E_NOTFOUND with the nearest names.  *out is the caller's.
+ * name: "mnist-7", "mnist-7.3" (a member), "7" or "7.3" (of the project that holds cwd), a --name;
+ * NULL: the newest run of the project at root.  GN_E_NOTFOUND with the nearest names.  *out is the
+ * caller's.
  */
 GN_MUST int gn_store_find(struct gn_store *s, const char *name, const char *root,
                           struct gn_run *out, struct gn_err *err);
 
-/* Newest first.  root NULL: of all projects; limit 0: all. */
+/* Newest first, no members.  root NULL: of all projects; limit 0: all. */
 typedef int (*gn_run_fn)(const struct gn_run *r, void *arg, struct gn_err *err);
 GN_MUST int gn_store_each(struct gn_store *s, const char *root, size_t limit, gn_run_fn fn,
                           void *arg, struct gn_err *err);
 
+/* The members of the sweep of that id, in their order. */
+GN_MUST int gn_store_members(struct gn_store *s, int64_t sweep, gn_run_fn fn, void *arg,
+                             struct gn_err *err);
+
 /*
- * Newest first, all that are not over and the newest `ended` that are (-1: all): many of them, soon.
- * Of r only id, name, target, command, state, code, sig, reason, the times, fetched and
- * removed_there are there, until fn returns; fn must not write to the store.
+ * Newest first, no members, all that are not over and the newest `ended` that are (-1: all): many of them, soon.
+ * Of r only id, name, target, command, state, code, sig, reason, the times, fetched, removed_there
+ * and the numbers of a sweep are there, until fn returns; fn must not write to the store.
  */
 GN_MUST int gn_store_list(struct gn_store *s, int64_t ended, gn_run_fn fn, void *arg,
                           struct gn_err *err);
 GN_MUST int gn_store_count(struct gn_store *s, int64_t *n, struct gn_err *err);
 
+/* With its members, if it is a sweep. */
 GN_MUST int gn_store_forget(struct gn_store *s, int64_t id, struct gn_err *err);
 
 /* --- results that were brought here ---------------------------------------------------------- */

@@ -403,7 +403,11 @@ static void records_of_format_1_are_kept(void **state)
 
     ok(k, gn_db_run(
               s->db,
-              "DROP TABLE fetched; DROP TABLE fetches;"
+              "DROP TABLE fetched; DROP TABLE fetches; DROP INDEX runs_sweep;"
+              "ALTER TABLE runs DROP COLUMN sweep; ALTER TABLE runs DROP COLUMN member;"
+              "ALTER TABLE runs DROP COLUMN params; ALTER TABLE runs DROP COLUMN members;"
+              "ALTER TABLE runs DROP COLUMN members_over;"
+              "ALTER TABLE runs DROP COLUMN members_ok;"
               "CREATE TABLE fetched_files("
               "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
               "  dest TEXT NOT NULL, path TEXT NOT NULL, run_id INTEGER NOT NULL,"
@@ -429,6 +433,80 @@ static void records_of_format_1_are_kept(void **state)
     assert_true(any);
     ok(k, gn_store_has_fetched(s, 2, "/q", &any, &k->err));
     assert_false(any);
+    gn_store_close(s);
+}
+
+static int count_member(const struct gn_run *r, void *arg, struct gn_err *err)
+{
+    int64_t *n = arg;
+
+    (void)err;
+    assert_int_equal(r->member, ++*n);
+    return GN_OK;
+}
+
+static int count_run(const struct gn_run *r, void *arg, struct gn_err *err)
+{
+    (void)err;
+    assert_true(strcmp(r->name, "mnist-1") == 0 || strcmp(r->name, "mnist-2") == 0);
+    ++*(int64_t *)arg;
+    return GN_OK;
+}
+
+/* Lists and counts are of what the user started; members are found by their own names. */
+static void a_sweep_is_one_run_with_members(void **state)
+{
+    enum { N = 130 };
+    struct kit *k = *state;
+    struct gn_store *s = open_store(k);
+    struct gn_run r = kit_run("mnist", "/a"), got = {0}, *m = gn_calloc(N, sizeof *m);
+    int64_t n = 0;
+
+    create(k, s, "mnist", "/a", "mnist-1");
+    for (size_t i = 0; i < N; i++) {
+        m[i] = kit_run("mnist", "/a");
+        m[i].params = gn_printf("lr=%zu", i);
+    }
+    r.members = N;
+    ok(k, gn_store_create_sweep(s, &r, m, N, &k->err));
+    assert_string_equal(r.name, "mnist-2");
+    ok(k, gn_store_members(s, r.id, count_member, &n, &k->err));
+    assert_int_equal(n, N);
+    ok(k, gn_store_find(s, "mnist-2.130", NULL, &got, &k->err));
+    assert_string_equal(got.params, "lr=129");
+    assert_int_equal(got.sweep, r.id);
+    assert_int_equal(strncmp(got.token, r.token, strlen(r.token)), 0);
+    assert_string_equal(got.token + strlen(r.token), ".130");
+    gn_run_clear(&got);
+    ok(k, gn_store_find(s, "2.7", "/a", &got, &k->err));
+    assert_string_equal(got.name, "mnist-2.7");
+    gn_run_clear(&got);
+    ok(k, gn_store_find(s, NULL, "/a", &got, &k->err));
+    assert_string_equal(got.name, "mnist-2");
+    assert_int_equal(got.members, N);
+    gn_run_clear(&got);
+    assert_int_equal(gn_store_find(s, "mnist-2.131", "/a", &got, &k->err), GN_E_NOTFOUND);
+    assert_int_equal(gn_store_find(s, "0", "/a", &got, &k->err), GN_E_NOTFOUND);
+
+    n = 0;
+    ok(k, gn_store_each(s, NULL, 0, count_run, &n, &k->err));
+    ok(k, gn_store_list(s, -1, count_run, &n, &k->err));
+    ok(k, gn_store_list(s, 5, count_run, &n, &k->err));
+    assert_int_equal(n, 6);
+    ok(k, gn_store_count(s, &n, &k->err));
+    assert_int_equal(n, 2);
+    create(k, s, "mnist", "/a", "mnist-3");
+
+    ok(k, gn_store_forget(s, r.id, &k->err));
+    n = 0;
+    ok(k, gn_store_members(s, r.id, count_member, &n, &k->err));
+    assert_int_equal(n, 0);
+    ok(k, gn_store_count(s, &n, &k->err));
+    assert_int_equal(n, 2);
+    for (size_t i = 0; i < N; i++)
+        gn_run_clear(&m[i]);
+    free(m);
+    gn_run_clear(&r);
     gn_store_close(s);
 }
 
@@ -638,6 +716,7 @@ int main(void)
         T(a_list_has_what_goes_on_and_the_newest_that_ended),
         T(each_gives_the_newest_first_and_stops_when_told),
         T(the_last_fetch_of_a_file_is_known_also_after_its_run_is_forgotten),
+        T(a_sweep_is_one_run_with_members),
         T(a_batch_is_whole_or_absent),
         T(the_file_is_ours_alone_whatever_the_umask),
         T(the_last_writer_of_each_file_is_found),
