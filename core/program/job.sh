@@ -263,6 +263,12 @@ gnj_main() {
         . "$GNRRUN_RUN_DIR/env"
         [ -z "$gnj_secret" ] || rm -f "$GNRRUN_RUN_DIR/env"
     fi
+    # what is this member's own, in a sweep
+    if [ -r "$GNRRUN_RUN_DIR/vary" ]; then
+        nl=$gnj_nl
+        # shellcheck disable=SC1091
+        . "$GNRRUN_RUN_DIR/vary"
+    fi
     GNRRUN_RUN=${gnj_run:-${GNRRUN_RUN_DIR##*/}}
     PYTHONUNBUFFERED=${PYTHONUNBUFFERED-1}
     export GNRRUN_RUN PYTHONUNBUFFERED

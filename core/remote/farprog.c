@@ -80,6 +80,8 @@ bool gn_program_write(struct gn_buf *program, const char *op, const char *nonce,
     gn_buf_adds(program, gn_sh_common);
     if (strcmp(op, "launch") == 0 || strcmp(op, "put") == 0)
         gn_buf_adds(program, gn_sh_arrive);
+    if (strcmp(op, "launch") == 0)
+        gn_buf_adds(program, gn_sh_work);
     gn_buf_adds(program, text ? text : "");
     return text != NULL;
 }

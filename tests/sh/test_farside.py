@@ -63,7 +63,7 @@ class Far:
         self.nonce = '%032x' % random.getrandbits(128)
         text = 'a_nonce=%s\n' % self.nonce
         text += ''.join('a_%s=%s\n' % (k, shlex.quote(str(v))) for k, v in args.items())
-        text += strip('common') + (strip('arrive') if op in ('launch', 'put') else '') + strip(op)
+        text += strip('common') + (strip('arrive') if op in ('launch', 'put') else '') + (strip('work') if op == 'launch' else '') + strip(op)
         self.p = subprocess.Popen(host.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, env=host.env, cwd='/', bufsize=0,
                                   start_new_session=True, preexec_fn=host.preexec)
@@ -1023,6 +1023,182 @@ def test_queue_stop(host, queue):
     p = subprocess.run([*host.argv, host.v1('runs', token, 'sup'), 'run', host.v1('runs', token)], env=host.env,
                        stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
     check(p.returncode == 0 and not os.path.exists(host.v1('runs', token, 'sup.id')), p)
+
+
+def sweep_members(n, job, opts='', mopts='', queue=False):
+    """What is shipped for a sweep of n: the lead's own program is the one that starts the members."""
+    vary = ''.join("%d set -- '%d' 'two words'; export K='%d'\n" % (k, k, k) for k in range(1, n + 1))
+    # job.sh reads both by itself
+    job = '. "$GNRRUN_RUN_DIR/env"; . "$GNRRUN_RUN_DIR/vary"\n' + job
+    members = run_members('exec sh "$GNRRUN_RUN_DIR/sup" sweep "$GNRRUN_RUN_DIR"\n', opts, (('a.py', b'print(1)\n', 0o644),))
+    sup = ''.join(strip(name) for name in ('common', 'work', 'sweep', 'sup'))
+    members = [m for m in members if m[0] != 'run/sup']
+    at = [m[0] for m in members].index('before')
+    members[at:at] = [('run/sup', sup.encode(), 0o600), ('run/sweep', vary.encode(), 0o600), ('run/m.job', job.encode(), 0o600),
+                      ('run/m.env', b'export A=1\n', 0o600), ('run/m.opts', mopts.encode(), 0o600)]
+    if queue:
+        members[at:at] = [('run/batch', b'#!/bin/sh\nexec sh "$1/sup" member "$1" "$SLURM_ARRAY_TASK_ID"\n', 0o600),
+                          ('run/queue', (strip('queue') + strip('slurm')).encode(), 0o600)]
+    return members
+
+
+def sweep(host, n, job, **kw):
+    if os.path.isdir(host.v1('snap')):
+        shutil.rmtree(host.v1('snap'))
+        os.mkdir(host.v1('snap'))
+    token, _, out = launch(host, job, data=tar_of(sweep_members(n, job, **kw)))
+    check(len(out) == 2 and out[1] == 'end', 'launch said %r' % out)
+    return token
+
+
+def statuses(host, token, n):
+    lines = host.far('status', tokens=' '.join('%s.%d' % (token, k) for k in range(1, n + 1))).lines()
+    check(len(lines) == n + 1, lines)
+    return [fields(line) for line in lines[:-1]]
+
+
+def marks(folder):
+    return sorted(os.listdir(folder), key=lambda name: [int(x) if x.isdigit() else 0 for x in name.split('.')])
+
+
+def test_sweep(host):
+    """Each member once, two at a time, with its own words, work and end."""
+    log = os.path.join(host.base, 'sweep')
+    os.makedirs(log)
+    job = ('cd %s; mkdir $1.begun || echo twice >>twice\n'
+           '# the next one begins while this one is there\n'
+           'while [ $1 != 7 ] && [ ! -d $(($1 + 1)).begun ]; do sleep 0.1; done\n'
+           'set -- "$@" $(ls | grep -c begun) $(ls | grep -c ended); cd "$GNRRUN_RUN_DIR/work"\n'
+           'echo "$K,$2,$A,$(cat a.py)"; echo $1 >made; echo "$(($3 - $4))" >%s/$1.ended; exit $(($1 %% 3))' % (log, log))
+    token = sweep(host, 7, job, opts='parallel=2\n')
+    began = statuses(host, token, 7)
+    check(all(st['state'] in ('queued', 'starting', 'running', 'ended', 'prepared') for st in began), began)
+    check(began[6]['state'] == 'queued' and began[6]['reason'] == 'turn', began[6])
+    lines = host.far('status', tokens=' '.join('%s.%d' % (token, k) for k in range(1, 8)), watch=1).lines()
+    check(lines[-1] == 'end', lines)
+    last = {}
+    for line in lines[:-1]:
+        if line != 'k':
+            last[line.split()[1]] = fields(line)
+    for k in range(1, 8):
+        st = last['%s.%d' % (token, k)]
+        check((st['state'], st['code'], st['reason']) == ('ended', str(k % 3), 'exit'), st)
+        with open(host.v1('runs', '%s.%d' % (token, k), 'log')) as f:
+            check(f.read() == '%d,two words,1,print(1)\n' % k, 'log of %d' % k)
+        with open(host.v1('runs', '%s.%d' % (token, k), 'work', 'made')) as f:
+            check(f.read() == '%d\n' % k, 'work of %d' % k)
+    check(len(marks(log)) == 14, marks(log))
+    at_once = [int(open(os.path.join(log, '%d.ended' % k)).read()) for k in range(1, 8)]
+    check(max(at_once) == 2, 'at once: %s' % at_once)
+    st = host.await_state(token, 'ended')
+    check((st['code'], st['reason']) == ('0', 'exit'), st)
+    check(not os.path.exists(host.v1('runs', token, 'work', 'made')), 'the lead was written into')
+    host.far('rm', tokens=' '.join([token] + ['%s.%d' % (token, k) for k in range(1, 8)]), force=1).lines()
+    check(not [n for n in os.listdir(host.v1('runs')) if n.startswith(token)], 'left over')
+    check(statuses(host, token, 1)[0]['state'] == 'none', 'gone')
+
+
+def test_sweep_stop(host):
+    """What runs gets its TERM and its grace, what waits never begins, and one that was ended alone stays so."""
+    token = sweep(host, 5, 'trap "echo bye; exit 3" TERM; echo up; while :; do sleep 0.1; done', opts='parallel=2\ngrace=20\n', mopts='grace=5\n')
+    for k in (1, 2):
+        host.await_file('runs', '%s.%d' % (token, k), 'log')
+    out = host.far('stop', token=token + '.3', grace=1).lines()
+    check((fields(out[-2])['state'], fields(out[-2])['reason']) == ('ended', 'stop'), out)
+    out = host.far('stop', token=token + '.1', grace=3).lines()
+    check((fields(out[-2])['code'], fields(out[-2])['reason']) == ('3', 'stop'), out)
+    host.await_file('runs', token + '.4', 'log')  # its place is taken, by the next that is left
+    check(not os.path.exists(host.v1('runs', token + '.3', 'work')), 'three began')
+    out = host.far('stop', token=token, grace=3).lines()
+    check(fields(out[-2])['state'] == 'ended', out)
+    states = statuses(host, token, 5)
+    check([(st['state'], st['reason'], st['code']) for st in states]
+          == [('ended', 'stop', '3'), ('ended', 'stop', '3'), ('ended', 'stop', '143'), ('ended', 'stop', '3'), ('ended', 'stop', '143')], states)
+    check(not os.path.exists(host.v1('runs', token + '.5')), 'five began')
+
+
+def test_sweep_killed(host):
+    """Who starts them is killed, with all that is his: those that run go on, the others are lost, nobody waits for ever."""
+    go = os.path.join(host.base, 'go')
+    token = sweep(host, 4, 'echo up; while [ ! -e %s ]; do sleep 0.1; done; echo done' % go, opts='parallel=2\n')
+    for k in (1, 2):
+        host.await_file('runs', '%s.%d' % (token, k), 'log')
+    pids = [open(host.v1('runs', token, name)).read().split()[0] for name in ('sup.id', 'job.id')]
+    for pid in pids:
+        os.kill(int(pid), signal.SIGKILL)
+    await_dead(pids)
+    states = [st['state'] for st in statuses(host, token, 4)]
+    check(states == ['running', 'running', 'lost', 'lost'], states)
+    with open(go, 'w'):
+        pass
+    for k in (1, 2):
+        st = host.await_state('%s.%d' % (token, k), 'ended')
+        check(st['code'] == '0', st)
+
+
+def test_sweep_no_room(host):
+    """A member that cannot be made has ended so, and the others run."""
+    path, real = os.path.join(host.bin, 'cp'), shutil.which('cp')
+    if host.shell == 'tiny':
+        real = shutil.which('busybox') + ' cp'
+        os.rename(path, path + '.real')
+    with open(path, 'w') as f:
+        f.write('#!/bin/sh\ncase "$*" in *.2.*) echo "cp: No space left on device" >&2; exit 1 ;; esac\nexec %s "$@"\n' % real)
+    os.chmod(path, 0o755)
+    try:
+        token = sweep(host, 3, 'true')
+        host.await_state(token, 'ended')
+    finally:
+        os.unlink(path)
+        if host.shell == 'tiny':
+            os.rename(path + '.real', path)
+    states = [(st['state'], st['reason'], st['code']) for st in statuses(host, token, 3)]
+    check(states == [('ended', 'exit', '0'), ('ended', 'not-made', '1'), ('ended', 'exit', '0')], states)
+    with open(host.v1('runs', token, 'log')) as f:
+        check('the disk is full' in f.read(), 'why')
+    check(not os.listdir(host.v1('tmp')), os.listdir(host.v1('tmp')))
+
+
+@with_queue
+def test_sweep_in_a_queue(host, queue):
+    """One array; its elements by their own ids; what is cancelled before it began needs no folder."""
+    queue.put('jobs', '')
+    queue.put('answer', '500\n')
+    token = sweep(host, 4, 'echo $K; exit $K', queue=True)
+    queue.tokens.append(token)
+    check(queue.count('submitted') == 1, 'submitted %d times' % queue.count('submitted'))
+    queue.says('500_1 running - x', '500_2 queued Resources x', '500_3 over cancelled x', '50_4 over timeout x', '500_44 over timeout x')
+    states = [(st['state'], st['reason']) for st in statuses(host, token, 4)]
+    check(states == [('starting', '-'), ('queued', 'Resources'), ('lost', 'cancelled'), ('queued', '-')], states)
+    # the job of the first, as the queue starts it; twice does no harm
+    for _ in range(2):
+        p = subprocess.run([*host.argv, host.v1('runs', token, 'sup'), 'member', host.v1('runs', token), '1'], env=host.env,
+                           stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+        check(p.returncode == 0, p)
+    queue.says('500_1 over killed x', '500_2 queued Resources x')
+    st = statuses(host, token, 2)
+    check([(s['state'], s['code']) for s in st] == [('ended', '1'), ('queued', '0')], st)
+    check(host.status(token)['state'] == 'queued', 'lead')
+    # nobody wrote down the id
+    os.unlink(host.v1('runs', token, 'queue.id'))
+    queue.says('500_2 queued Priority ' + token, '500_12 running - ' + token)
+    st = statuses(host, token, 3)
+    check([(s['state'], s['reason']) for s in st][1:] == [('queued', 'Priority'), ('starting', '-')], st)
+    with open(host.v1('runs', token, 'queue.id'), 'w') as f:
+        f.write('500 %d\n' % time.time())
+    queue.says('500_2 queued Priority x', '500_3 queued Priority x')
+    st = fields(host.far('stop', token=token + '.2', grace=1).lines()[-2])
+    check((st['state'], st['reason']) == ('ended', 'stop'), st)
+    out = host.far('stop', token=token, grace=1).lines()
+    check(fields(out[-2])['state'] == 'ended', out)
+    with open(os.path.join(queue.dir, 'cancelled')) as f:
+        check(f.read() == '500_2\n--state=PENDING 500\n', 'cancelled')
+    states = [(st['state'], st['reason']) for st in statuses(host, token, 4)]
+    check(states == [('ended', 'exit'), ('ended', 'stop'), ('ended', 'stop'), ('ended', 'stop')], states)
+    # one that the queue starts all the same
+    subprocess.run([*host.argv, host.v1('runs', token, 'sup'), 'member', host.v1('runs', token), '3'], env=host.env,
+                   stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+    check(not os.path.exists(host.v1('runs', token + '.3')), 'it began')
 
 
 def plain_dd(host):

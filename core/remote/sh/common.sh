@@ -519,12 +519,18 @@ fields() {
 # on Linux, for it is asked ten times a second.
 state_of() {
     state=none code=0 sig=- reason=- start=0 end=0 setup=0 host='-' away=''
-    [ -d "$1" ] || return 0
+    if ! [ -d "$1" ]; then
+        of_sweep "$1"
+        return
+    fi
     if from_exit "$1"; then return 0; fi
     if ! first "$1/sup.id"; then
         if queue_of "$1"; then return 0; fi
         state=prepared
-        [ -d "$1/lock" ] || return 0
+        if ! [ -d "$1/lock" ]; then
+            of_sweep "$1"
+            return
+        fi
         # it puts its id there a moment after the lock, if it lives
         state=starting
         [ -z "$(find "$1/lock" -prune -mmin +1 2>/dev/null)" ] || lost killed
@@ -540,14 +546,43 @@ state_of() {
     [ "$state" != lost ] || from_exit "$1" || :
 }
 
-# queue_of DIR: what the queue that starts it says, if there is one; away=1: its processes are none of
-# this machine's.
+# lead_of DIR: lead=the run that a member of a sweep is made from; fails when it is none.
+lead_of() {
+    lead=
+    case ${1##*/} in *.*) ;; *) return 1 ;; esac
+    [ -f "${1%.*}/sweep" ] && lead=${1%.*}
+}
+
+# of_sweep DIR: a member whose turn has not come is as its sweep is.
+of_sweep() {
+    lead_of "$1" || return 0
+    if [ -s "$lead/note" ]; then
+        state=ended code=143 sig=TERM reason=stop
+        return
+    fi
+    [ ! -f "$lead/queue" ] || [ -d "$1" ] || {
+        queue_of "$lead" "$1"
+        return
+    }
+    member=$1
+    state_of "$lead"
+    code=0 sig=- start=0 end=0 setup=0
+    case $state in
+    prepared | starting | running | stopping | elsewhere) state=queued reason=turn ;;
+    ended) lost not-started ;;
+    esac
+    # it may have come to be since we looked
+    if [ "$state" = lost ] && [ -e "$member/sup.id" ]; then state_of "$member"; fi
+}
+
+# queue_of DIR [MEMBER]: what the queue that starts it says, if there is one; away=1: its processes are none
+# of this machine's.
 queue_of() {
     [ -f "$1/queue" ] || return 1
     away=1
     # shellcheck disable=SC1091 # queue.sh
     . "$1/queue"
-    from_queue "$1"
+    from_queue "${2:-$1}"
 }
 
 goes_on() {

@@ -155,15 +155,6 @@ link() {
     e=$(ln -s -- "$target" "$t/work/$2" 2>&1) || fail "cannot link $2" "$e"
 }
 
-# copy FROM TO [NICE...]: real copies; blocks are shared where the file system does it by itself.
-copy() {
-    from=$1 to=$2
-    shift 2
-    e=$("$@" cp -pPR --reflink=auto -- "$from" "$to" 2>&1) && return 0
-    case $e in *reflink* | *[Uu]'sage'*) ;; *) return 1 ;; esac
-    e=$("$@" cp -pPR -- "$from" "$to" 2>&1)
-}
-
 # copy_whole TO [NICE...]: of the tree as it lies there, if it was not moved meanwhile.
 copy_whole() {
     first "$snaps/.moved"
@@ -195,44 +186,10 @@ furnish() {
     for f in run spare x tar before after by holds changing lanes; do set -- "$@" "$t/$f"; done
     rm -rf -- "$@"
     chmod go-rwx "$t" "$t/job" "$t/sup"
-    [ ! -f "$t/env" ] || chmod 0600 "$t/env"
-    mark
+    for f in "$t/env" "$t/m.env"; do [ ! -f "$f" ] || chmod 0600 "$f"; done
+    mark "$t"
 }
 
-# mark: what the run changes is younger than this file; on some disks a clock stands
-# still for a second.
-mark() {
-    e=$( (: >"$t/shipped") 2>&1) || fail 'cannot put the run together' "$e"
-    n=0
-    while [ "$n" -lt 30 ]; do
-        e=$( (: >"$t/later") 2>&1) || fail 'cannot put the run together' "$e"
-        [ -z "$(find "$t/later" -newer "$t/shipped")" ] || break
-        rm -f "$t/later"
-        sleep 0.01 2>/dev/null || sleep 1
-        n=$((n + 1))
-    done
-    rm -f "$t/later"
-}
-
-# start_run: silence means that it runs, or that somebody else has started it.
-start_run() {
-    e=$(
-        (
-            umask "$user_umask"
-            unset LC_ALL
-            [ -z "$user_lc" ] || { LC_ALL=$user_lc && export LC_ALL; }
-            in_session sh "$run/sup" run "$run"
-        ) </dev/null 2>&1 &
-    )
-    # a shell that does not know the user's locale says so, before anything of ours
-    case ${e##*"$nl"} in
-    nospace\ * | notfound\ * | sys\ *)
-        e=${e##*"$nl"}
-        die "${e%% *}" "${e#* }"
-        ;;
-    esac
-    [ -z "$e" ] || [ -d "$run/lock" ] || die sys "the supervisor says: $e"
-}
 
 # --- afterwards, while nobody waits ---
 
@@ -337,7 +294,7 @@ main() {
     if [ -n "$a_token" ]; then
         state_of "$run"
         if [ "$state" = prepared ] && [ "${a_start:-1}" = 1 ]; then
-            if [ -n "$away" ]; then submit_run "$run"; else start_run; fi
+            if [ -n "$away" ]; then submit_run "$run"; else start_run "$run"; fi
         fi
         status_line "$a_token"
     else

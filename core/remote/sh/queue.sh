@@ -5,6 +5,9 @@
 # ask_queue: $v1/queue.NAME is what it says of all jobs of ours; asked=when that was.  All who want to
 # know share one question a minute; without an answer what was said before goes on.
 ask_queue() {
+    # one look at many runs needs no more than one
+    if [ -n "${round:-}" ] && [ "${asked_in:-}" = "$round" ]; then return; fi
+    asked_in=${round:-}
     q=$v1/queue.$q_name
     first "$q.tried" && number "$line" || line=0
     t=$(now)
@@ -50,13 +53,18 @@ limited() {
 }
 
 # in_list ID NAME: q_state=queued, running or over, and q_why of that job, as the list has it; none: an
-# empty q_state.  Without an ID the name has to do, and q_id is found.
+# empty q_state.  Without an ID the name has to do, and q_id is found; of a member of a sweep the name is that
+# of its lead, and the id ends in its number.
 in_list() {
     q_state='' q_why=-
     [ -f "$q" ] || return 0
     while read -r i s why name; do
-        case $1 in
-        '') [ "$name" = "$2" ] || continue ;;
+        case $1,$lead in
+        ,) [ "$name" = "$2" ] || continue ;;
+        ,*)
+            [ "$name" = "${2%.*}" ] || continue
+            case $i in *[!0-9]"${2##*.}") ;; *) continue ;; esac
+            ;;
         *) [ "$i" = "$1" ] || continue ;;
         esac
         q_id=$i q_state=$s q_why=$why
@@ -70,26 +78,32 @@ in_list() {
 # write down is known by its name, which is the run's.
 submitted() {
     q_id='' q_at=0
-    if first "$1/queue.id"; then
+    lead_of "$1" || :
+    if first "${lead:-$1}/queue.id"; then
         fields
         q_id=$f1
         number "$f2" && q_at=$f2
-    elif ! [ -d "$1/submitted" ]; then
+        [ -z "$lead" ] || q_member "$q_id" "${1##*.}"
+    elif ! [ -d "${lead:-$1}/submitted" ]; then
         return 1
     fi
     ask_queue
     in_list "$q_id" "${1##*/}"
     [ -n "$q_id" ] || return 1
-    [ "$q_at" != 0 ] || put "$1/queue.id" "$q_id $asked" || :
+    [ "$q_at$lead" != 0 ] || put "$1/queue.id" "$q_id $asked" || :
 }
 
 # from_queue DIR: the state of one without an exit record, and with a supervisor at most on a host
 # that is not this one.
 from_queue() {
+    if [ -f "$1/sweep" ]; then
+        of_lead "$1"
+        return
+    fi
     if ! submitted "$1"; then
         state=prepared
-        [ ! -d "$1/submitted" ] || state=starting
-        if [ "$state" = starting ] && [ -n "$(find "$1/submitted" -prune -mmin +2)" ]; then lost not-submitted; fi
+        [ ! -d "${lead:-$1}/submitted" ] || state=starting
+        if [ "$state" = starting ] && [ -n "$(find "${lead:-$1}/submitted" -prune -mmin +2)" ]; then lost not-submitted; fi
         return 0
     fi
     case $q_state,$state in
@@ -110,6 +124,18 @@ from_queue() {
         ;;
     esac
     [ "$state" = lost ] || from_exit "$1" || :
+}
+
+# of_lead DIR: a sweep goes on until all its members have ended; what became of each they say themselves.
+of_lead() {
+    state=prepared
+    if ! [ -d "$1/submitted" ]; then return; fi
+    state=ended reason='exit'
+    if first "$1/queue.id"; then q_id=${line%% *}; fi
+    while read -r k _; do
+        if [ -e "$1.$k/exit" ] || { [ -s "$1/note" ] && ! [ -d "$1.$k" ]; }; then continue; fi
+        state=queued reason=-
+    done <"$1/sweep"
 }
 
 # submit_run DIR: once for ever.

@@ -8,9 +8,19 @@ q_submit() {
     number "$id" && printf '%s\n' "$id"
 }
 
+# q_member ID K: q_id of that member of an array.
+q_member() {
+    q_id=$1_$2
+}
+
+# q_drop ID: of an array what has not begun.
+q_drop() {
+    scancel --state=PENDING "$1"
+}
+
 # q_list: "ID STATE WHY NAME" of each job of ours that it still knows.  A word that is new to us: it goes on.
 q_list() {
-    jobs=$(squeue -h -t all -u "$(id -un)" -o '%i|%T|%r|%j') || return 1
+    jobs=$(squeue -h -r -t all -u "$(id -un)" -o '%i|%T|%r|%j') || return 1
     printf '%s\n' "$jobs" | awk -F '|' '
         $1 == "" { next }
         { s = "running"; why = "-" }

@@ -39,6 +39,8 @@ dequeue() {
     if first "$d/sup.id"; then
         ask_away
     else
+        # a member of a sweep has no folder yet, and gets none but this
+        [ -d "$d" ] || mkdir "$d" 2>/dev/null || :
         put "$d/exit" "code=143 sig=TERM reason=stop start=0 end=$(now)" || :
     fi
 }
@@ -50,6 +52,32 @@ ask_away() {
     # where the queue does not even take that, nobody can say that it has ended
     q_cancel "$q_id" >/dev/null 2>&1 || return 0
     await 60 || put "$d/exit" "code=143 sig=TERM reason=stop start=$start end=$(now)" || :
+}
+
+# stop_sweep: what waits will not begin; what runs ends as any run does.
+stop_sweep() {
+    put "$d/grace" "$grace" || :
+    [ -s "$d/note" ] || put "$d/note" stop || :
+    [ -z "${q_id:-}" ] || q_drop "$q_id" >/dev/null 2>&1 || :
+    top=$d
+    for d in "$top".* "$top"; do
+        [ -d "$d" ] || continue
+        state_of "$d"
+        case $state in running | stopping | starting | elsewhere) ask ;; esac
+    done
+    limit=$(($(now) + grace + 15))
+    for d in "$top".* "$top"; do
+        [ -d "$d" ] || continue
+        n=$((limit - $(now)))
+        [ "$n" -gt 0 ] || n=0
+        await "$n" && continue
+        if [ -z "$away" ]; then
+            end_it
+        elif [ -n "${q_id:-}" ]; then
+            q_cancel "$q_id" >/dev/null 2>&1 || :
+        fi
+    done
+    d=$top
 }
 
 main() {
@@ -67,7 +95,9 @@ main() {
         state_of "$d"
         n=$((n + 1))
     done
+    [ ! -f "$d/sweep" ] || state=sweep
     case $state,$away in
+    sweep,*) stop_sweep ;;
     queued,* | starting,1) dequeue ;;
     running,1 | stopping,1) ask_away ;;
     elsewhere,*)

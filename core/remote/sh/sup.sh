@@ -191,5 +191,6 @@ run() {
 
 case ${1-} in
 run) run "$2" ;;
+sweep | member) "$@" ;;
 *) exit 2 ;;
 esac

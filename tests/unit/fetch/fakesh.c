@@ -10,3 +10,6 @@ const char gn_sh_common[] = "";
 
 extern const char gn_sh_arrive[];
 const char gn_sh_arrive[] = "";
+
+extern const char gn_sh_work[];
+const char gn_sh_work[] = "";
