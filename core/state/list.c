@@ -7,7 +7,6 @@
     "id, name, target, command, sig, reason, state, fetched, code, created_s, started_s, "         \
     "ended_s, "                                                                                    \
     "removed_there, members, members_over, members_ok"
-#define OVER     "'succeeded', 'failed', 'stopped', 'timeout', 'lost'"
 #define TEXT_MAX ((size_t)64 << 20)
 
 /* The words of a row in `text`, one after the other; r borrows them. */
@@ -56,9 +55,10 @@ int gn_store_list(struct gn_store *s, int64_t ended, gn_run_fn fn, void *arg, st
     int rc = gn_db_query(s->db,
                          ended < 0 ? "SELECT " COLUMNS " FROM runs WHERE sweep = 0 ORDER BY id DESC"
                                    : "SELECT " COLUMNS
-                                     " FROM runs WHERE (sweep = 0 AND state NOT IN (" OVER
+                                     " FROM runs WHERE (sweep = 0 AND state NOT IN (" GN_STATES_OVER
                                      ")) OR id IN (SELECT id FROM runs WHERE sweep = 0 AND state "
-                                     "IN (" OVER ") ORDER BY id DESC LIMIT ?1) ORDER BY id DESC",
+                                     "IN (" GN_STATES_OVER
+                                     ") ORDER BY id DESC LIMIT ?1) ORDER BY id DESC",
                          &st, err);
 
     if (rc)

@@ -45,6 +45,9 @@ GN_MUST int gn_store_durable(struct gn_store *s, bool durable, struct gn_err *er
     "fetched_files, fetched_bytes, ship_files, ship_bytes, sent_bytes, detached, removed_there, "  \
     "sweep, member, params, members, members_over, members_ok"
 
+/* gn_state_over(), in SQL. */
+#define GN_STATES_OVER "'succeeded', 'failed', 'stopped', 'timeout', 'lost'"
+
 /* The row that st stands on, as a copy; an unknown state is an error. */
 GN_MUST int gn_run_from_row(struct gn_stmt *st, struct gn_run *out, struct gn_err *err);
 

@@ -168,8 +168,7 @@ int gn_store_open_as(const struct gn_ctx *ctx, bool wal, struct gn_store **out, 
     s->path = gn_path_join(ctx->state_dir, "state.db");
     s->insert_sql = gn_run_insert_sql();
     s->update_sql = gn_run_update_sql("");
-    s->advance_sql = gn_run_update_sql(
-        " AND state IN ('created', 'shipping', 'starting', 'running', 'stopping')");
+    s->advance_sql = gn_run_update_sql(" AND state NOT IN (" GN_STATES_OVER ")");
     rc = gn_place_make_private(ctx->state_dir, s->path, err);
     if (!rc)
         rc = gn_db_open(s->path, &s->db, err);

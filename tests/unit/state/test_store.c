@@ -152,6 +152,26 @@ static void advance_never_wakes_an_ended_run(void **state)
     gn_store_close(other);
 }
 
+/* The store's own word for "over" is gn_state_over(), for every state there is. */
+static void advance_leaves_every_state_but_the_last_ones(void **state)
+{
+    struct kit *k = *state;
+    struct gn_store *s = open_store(k);
+
+    for (int from = GN_CREATED; from <= GN_LOST; from++) {
+        struct gn_run r = kit_run("mnist", "/a");
+        bool changed = false;
+
+        r.state = (enum gn_state)from;
+        ok(k, gn_store_create(s, &r, &k->err));
+        r.state = GN_LOST;
+        ok(k, gn_store_advance(s, &r, &changed, &k->err));
+        assert_int_equal(changed, !gn_state_over((enum gn_state)from));
+        gn_run_clear(&r);
+    }
+    gn_store_close(s);
+}
+
 static void an_update_does_not_unshow_and_knows_a_forgotten_run(void **state)
 {
     struct kit *k = *state;
@@ -711,6 +731,7 @@ int main(void)
         T(names_count_per_project_and_are_never_used_again),
         T(a_bad_project_name_is_our_bug),
         T(advance_never_wakes_an_ended_run),
+        T(advance_leaves_every_state_but_the_last_ones),
         T(an_update_does_not_unshow_and_knows_a_forgotten_run),
         T(a_run_is_found_by_name_number_note_or_as_the_newest),
         T(a_list_has_what_goes_on_and_the_newest_that_ended),
