@@ -4,6 +4,7 @@
 
 #include "cli/runs.h"
 #include "gnrrun/fs.h"
+#include "gnrrun/vary.h"
 
 #define MAX_SIZE_DEFAULT ((int64_t)1000000000)
 #define GRACE_DEFAULT    10
@@ -85,9 +86,24 @@ static void take_ship(struct gn_cli *c, const struct gn_project *project, struct
     gn_cli_skip_own_output(project->root, &spec->ignore);
 }
 
+static int take_sweep(const struct gn_args *a, struct gn_spec *spec, struct gn_err *err)
+{
+    struct gn_vary v;
+    int rc;
+
+    gn_args_each(a, "sweep", &spec->sweep);
+    if (!spec->sweep.n)
+        return GN_OK;
+    rc = gn_vary_parse(&spec->sweep, &v, err);
+    if (!rc)
+        gn_vary_clear(&v);
+    return rc;
+}
+
 static int take_run(struct gn_cli *c, const struct gn_project *project, struct gn_spec *spec,
                     struct gn_err *err)
 {
+    int rc;
     const struct gn_args *a = &c->args;
     struct gn_strs env = GN_STRS_INIT;
     const char *dest = gn_args_text(a, "results");
@@ -104,8 +120,10 @@ static int take_run(struct gn_cli *c, const struct gn_project *project, struct g
     spec->dest = dest ? gn_path_join(c->ctx->cwd, dest) : NULL;
     spec->no_fetch = gn_args_has(a, "no-fetch");
     spec->sync_s = gn_args_num(a, "sync", 0);
+    spec->parallel = (int)gn_args_num(a, "parallel", 0);
     take_needs(a, &project->needs, &spec->needs);
-    return take_words(c, project, spec, err);
+    rc = take_words(c, project, spec, err);
+    return rc ? rc : take_sweep(a, spec, err);
 }
 
 /* Settings without effect: those of this project and target now, the others with --verbose. */

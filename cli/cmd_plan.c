@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/runs.h"
+#include "gnrrun/vary.h"
 
 static const char *setup_name(const struct gn_setup *s)
 {
@@ -33,6 +34,20 @@ static struct gn_json *data_json(const struct gn_data_item *d)
     return o;
 }
 
+/* 0: no sweep.  What is wrong with one was said when it was read. */
+static size_t count_members(const struct gn_spec *spec)
+{
+    struct gn_err ignored = GN_ERR_INIT;
+    struct gn_vary v;
+    size_t n = 0;
+
+    if (spec->sweep.n && gn_vary_parse(&spec->sweep, &v, &ignored) == GN_OK) {
+        n = v.members;
+        gn_vary_clear(&v);
+    }
+    return n;
+}
+
 static void show_json(struct gn_cli *c, const struct gn_asked *a, const struct gn_preview *p,
                       const char *command)
 {
@@ -44,6 +59,7 @@ static void show_json(struct gn_cli *c, const struct gn_asked *a, const struct g
     gn_json_set_str(o, "target_from", a->target.where);
     gn_json_set_str(o, "command", command);
     gn_json_set(o, "words", gn_json_strs(&p->program.words));
+    gn_json_set_int(o, "runs", count_members(&a->spec) ? (int64_t)count_members(&a->spec) : 1);
     gn_json_set_str(o, "workdir", p->program.workdir);
     gn_json_set_str(o, "setup", setup_name(&p->setup));
     gn_json_set_str(o, "snapshot", p->tree->id);
@@ -64,12 +80,15 @@ static void show_text(struct gn_cli *c, const struct gn_asked *a, const struct g
 {
     const char *setup = setup_name(&p->setup);
     char size[32];
+    size_t members = count_members(&a->spec);
 
     gn_ui_outf(c->ui, "project  %s (%s)\n", a->config.project.name, a->config.project.root);
     gn_ui_outf(c->ui, "target   %s (%s)%s\n", a->target.name,
                a->target.where ? a->target.where : "-",
                gn_args_text(&c->args, "target") ? "" : ", since no --target is given");
     gn_ui_outf(c->ui, "program  %s\n", command);
+    if (members)
+        gn_ui_outf(c->ui, "sweep    %zu runs\n", members);
     if (*p->program.workdir)
         gn_ui_outf(c->ui, "folder   %s\n", p->program.workdir);
     if (setup)

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cmd.h"
+#include "cli/runs.h"
 #include "cli/runtext.h"
 
 /* "key:        value", made safe; nothing for what is not known. */
@@ -61,12 +61,13 @@ static void show_run(struct gn_cli *c, const struct gn_run *r)
     fact(c, "run", r->name);
     fact(c, "name", r->note);
     fact(c, "command", r->command);
+    fact(c, "params", r->params);
     fact(c, "project", r->root);
     fact(c, "target", r->target);
     if (r->host && strcmp(r->host, r->target) != 0)
         fact(c, "host", r->host);
     show_state(c, r);
-    if (r->snapshot && r->snapshot[0]) {
+    if (r->snapshot && r->snapshot[0] && !r->member) {
         sent = gn_printf("; %s travelled",
                          gn_fmt_bytes(r->sent_bytes > 0 ? (uint64_t)r->sent_bytes : 0, size));
         fact_size(c, "shipped", r->ship_files, r->ship_bytes, sent);
@@ -76,7 +77,8 @@ static void show_run(struct gn_cli *c, const struct gn_run *r)
     fact(c, "results", gn_run_results_text(r));
     if (r->fetched_files)
         fact_size(c, "fetched", r->fetched_files, r->fetched_bytes, "");
-    fact(c, "log", log);
+    if (!r->members)
+        fact(c, "log", log);
     if (r->workdir && r->workdir[0]) {
         char *there = gn_printf("%s/v1/runs/%s%s", r->workdir, r->token,
                                 r->removed_there ? " (removed)" : "");
@@ -85,6 +87,16 @@ static void show_run(struct gn_cli *c, const struct gn_run *r)
         free(there);
     }
     free(log);
+}
+
+static int show_json(struct gn_cli *c, struct gn_store *s, const struct gn_run *run,
+                     struct gn_err *err)
+{
+    struct gn_json *j = gn_run_json(c->ctx, run, true);
+    int rc = run->members ? gn_cli_sweep_json(c, s, run, j, err) : GN_OK;
+
+    gn_ui_json(c->ui, j);
+    return rc;
 }
 
 int cmd_show(struct gn_cli *c, struct gn_err *err)
@@ -96,9 +108,13 @@ int cmd_show(struct gn_cli *c, struct gn_err *err)
     if (!rc)
         rc = gn_cli_run(c, s, 0, &run, err);
     if (!rc && c->json)
-        gn_ui_json(c->ui, gn_run_json(c->ctx, &run, true));
+        rc = show_json(c, s, &run, err);
     else if (!rc)
         show_run(c, &run);
+    if (!rc && run.members && !c->json) {
+        gn_ui_outf(c->ui, "\n");
+        rc = gn_cli_sweep_table(c, s, &run, err);
+    }
     gn_run_clear(&run);
     gn_store_close(s);
     return rc;

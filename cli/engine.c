@@ -12,35 +12,15 @@ struct open_runs {
     size_t n, cap;
 };
 
-static char *copy(const char *s)
-{
-    return gn_strdup(s ? s : "");
-}
-
 static int collect(const struct gn_run *r, void *arg, struct gn_err *err)
 {
     struct open_runs *all = arg;
-    struct gn_run *c;
 
     (void)err;
     if (gn_state_over(r->state))
         return GN_OK;
     GN_GROW(all->v, all->n, all->cap);
-    c = &all->v[all->n++];
-    *c = *r;
-    c->name = copy(r->name);
-    c->project = copy(r->project);
-    c->root = copy(r->root);
-    c->target = copy(r->target);
-    c->token = copy(r->token);
-    c->workdir = copy(r->workdir);
-    c->command = copy(r->command);
-    c->spec = copy(r->spec);
-    c->snapshot = copy(r->snapshot);
-    c->note = copy(r->note);
-    c->sig = copy(r->sig);
-    c->reason = copy(r->reason);
-    c->host = copy(r->host);
+    gn_run_copy(&all->v[all->n++], r);
     return GN_OK;
 }
 

@@ -47,6 +47,8 @@ static const struct gn_opt how[] = {
     WORD("python", 0, TEXT, "EXE", "the Python to use over there"),
     NUMBER("nice", 0, 19, "be nice to others by this much"),
     WORD("grace", 0, TIME, "DUR", "time between TERM and KILL when it is ended (10s)"),
+    MANY("sweep", TEXT, "NAME=VALUES", "a run for each: lr=0.1,0.01 or depth=2..5; {lr} stands for it"),
+    NUMBER("parallel", 1, 1000, "of a sweep, so many at a time"),
     FLAG("detach", 0, "start it and come back at once"),
     FLAG("dry-run", 0, "stop before anything is sent"),
     END,

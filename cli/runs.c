@@ -159,6 +159,8 @@ int gn_cli_drive(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, enum
         say_how_to_return(c, run);
         status = GN_EXIT_OK;
     } else {
+        if (run->members && !c->json && gn_cli_sweep_table(c, e->store, run, err))
+            return err->code;
         gn_ui_flush(c->ui);
         gn_cli_say_outcome(c, run);
         status = gn_run_exit_status(run);

@@ -36,6 +36,12 @@ int gn_cli_drive(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, enum
 /* --no-fetch, --results, --sync of the command line, put into the run's record (in memory). */
 GN_MUST int gn_cli_override(struct gn_cli *c, struct gn_run *run, struct gn_err *err);
 
+/* The members of a sweep as a table; as "members" of an object. */
+GN_MUST int gn_cli_sweep_table(struct gn_cli *c, struct gn_store *s, const struct gn_run *run,
+                               struct gn_err *err);
+GN_MUST int gn_cli_sweep_json(struct gn_cli *c, struct gn_store *s, const struct gn_run *run,
+                              struct gn_json *out, struct gn_err *err);
+
 /* One line: how the run is or went. */
 void gn_cli_say_outcome(struct gn_cli *c, const struct gn_run *run);
 

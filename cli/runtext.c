@@ -5,10 +5,29 @@
 #include <string.h>
 #include <time.h>
 
+/* "running 3/8, 1 failed", "failed 2/8", "succeeded 8/8" */
+static const char *sweep_text(const struct gn_run *r, char out[96])
+{
+    const char *name = gn_state_name(r->state);
+    long long over = r->members_over, bad = r->members_over - r->members_ok, all = r->members;
+
+    if (r->state < GN_QUEUED || (gn_state_over(r->state) && !over))
+        return name;
+    if (gn_state_over(r->state) && r->state != GN_SUCCEEDED)
+        snprintf(out, 96, "%s %lld/%lld", name, bad, all);
+    else if (bad)
+        snprintf(out, 96, "%s %lld/%lld, %lld failed", name, over, all, bad);
+    else
+        snprintf(out, 96, "%s %lld/%lld", name, over, all);
+    return out;
+}
+
 const char *gn_run_state_text(const struct gn_run *r, char out[96])
 {
     const char *name = gn_state_name(r->state);
 
+    if (r->members)
+        return sweep_text(r, out);
     if (gn_state_over(r->state) && r->sig && r->sig[0])
         snprintf(out, 96, "%s (%s)", name, r->sig);
     else if (r->state == GN_FAILED && r->reason && r->reason[0] && strcmp(r->reason, "exit") != 0)
@@ -123,6 +142,15 @@ struct gn_json *gn_run_json(const struct gn_ctx *ctx, const struct gn_run *r, bo
     gn_json_set_int(j, "ship_files", r->ship_files);
     gn_json_set_int(j, "ship_bytes", r->ship_bytes);
     gn_json_set_int(j, "sent_bytes", r->sent_bytes);
+    if (r->members) {
+        gn_json_set_int(j, "members_all", r->members);
+        gn_json_set_int(j, "members_over", r->members_over);
+        gn_json_set_int(j, "members_succeeded", r->members_ok);
+    }
+    if (r->member) {
+        gn_json_set_int(j, "member", r->member);
+        gn_json_set_str(j, "params", r->params);
+    }
     gn_json_set_bool(j, "detached", r->detached);
     gn_json_set_bool(j, "removed_there", r->removed_there);
     if (all)

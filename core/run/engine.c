@@ -6,7 +6,7 @@
 
 #include "gnrrun/fs.h"
 #include "gnrrun/hash.h"
-#include "run_private.h"
+#include "sweep.h"
 
 int gn_engine_create(struct gn_engine *e, const struct gn_config *config,
                      const struct gn_target *target, const struct gn_spec *spec, const char *note,
@@ -35,18 +35,19 @@ int gn_engine_create(struct gn_engine *e, const struct gn_config *config,
     run->note = gn_strdup(note ? note : "");
     run->sig = gn_strdup("");
     run->reason = gn_strdup("");
+    run->params = gn_strdup("");
     run->host = gn_strdup("");
     run->created_s = e->ctx->wall_s(e->ctx);
     run->fetched = spec->no_fetch ? GN_FETCH_OFF : GN_FETCH_NOTHING;
-    rc = gn_store_create(e->store, run, err);
+    rc = spec->sweep.n ? gn_sweep_create(e, run, spec, err) : gn_store_create(e->store, run, err);
     if (rc)
         gn_run_clear(run);
     return rc;
 }
 
 /* Fetch, trying again over a broken line. */
-static int fetch_retrying(struct gn_road *road, const struct gn_strs *patterns, const char *dest,
-                          bool while_running, struct gn_fetch_report *report, struct gn_err *err)
+int gn_road_fetch_retrying(struct gn_road *road, const struct gn_strs *patterns, const char *dest,
+                           bool while_running, struct gn_fetch_report *report, struct gn_err *err)
 {
     uint64_t files = 0, bytes = 0; /* of the trials before */
 
@@ -69,16 +70,18 @@ static int fetch_retrying(struct gn_road *road, const struct gn_strs *patterns, 
     }
 }
 
-static void say_fetched(struct gn_road *road, const struct gn_fetch_report *r)
+void gn_road_say_fetched(const struct gn_road *road, const struct gn_fetch_report *r)
 {
     const struct gn_ctx *ctx = road->e->ctx;
+    /* of a sweep they are summed up at the end */
+    enum gn_event_kind kind = road->run->member ? GN_EV_DEBUG : GN_EV_STEP;
     char size[32];
 
     if (r->files)
-        gn_event_text(ctx, GN_EV_STEP, "fetched %" PRIu64 " file%s, %s", r->files,
+        gn_event_text(ctx, kind, "fetched %" PRIu64 " file%s, %s", r->files,
                       r->files == 1 ? "" : "s", gn_fmt_bytes(r->bytes, size));
     else
-        gn_event_text(ctx, GN_EV_STEP, "no new results to fetch");
+        gn_event_text(ctx, kind, "no new results to fetch");
     if (r->refused)
         gn_event_text(ctx, GN_EV_WARN, "%" PRIu64 " name%s over there cannot be written here",
                       r->refused, r->refused == 1 ? "" : "s");
@@ -91,17 +94,32 @@ static bool has_results(const struct gn_run *run)
            strcmp(run->reason, "gone") != 0 && !run->removed_there;
 }
 
-static int bring_results(struct gn_road *road, struct gn_err *err)
+int gn_road_bring(struct gn_road *road, struct gn_err *err)
 {
     struct gn_fetch_report report = {0};
     int rc;
 
     if (road->spec.no_fetch || road->run->fetched == GN_FETCH_ALL || !has_results(road->run))
         return GN_OK;
-    rc = fetch_retrying(road, NULL, NULL, false, &report, err);
+    rc = gn_road_fetch_retrying(road, NULL, NULL, false, &report, err);
     if (!rc)
-        say_fetched(road, &report);
+        gn_road_say_fetched(road, &report);
     return rc;
+}
+
+/* What can be done with the whole only. */
+static int is_part(const struct gn_run *run, struct gn_err *err)
+{
+    gn_err_set(err, GN_E_USAGE, "'%s' is a part of a sweep", run->name);
+    return gn_err_hint(err, "name the whole: '%.*s'", (int)(strrchr(run->name, '.') - run->name),
+                       run->name);
+}
+
+static int is_whole(const struct gn_run *run, struct gn_err *err)
+{
+    gn_err_set(err, GN_E_USAGE, "'%s' is a sweep of %lld runs", run->name, (long long)run->members);
+    return gn_err_hint(err, "name one of them: '%s.1'; gnrrun show %s lists them", run->name,
+                       run->name);
 }
 
 int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until,
@@ -113,6 +131,11 @@ int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until
     if (rc)
         return rc;
     road.forward = true;
+    if (run->members || (run->member && run->state < GN_QUEUED)) {
+        rc = run->members ? gn_sweep_drive(&road, until, err) : is_part(run, err);
+        gn_road_close(&road);
+        return rc;
+    }
     if (!gn_state_over(run->state) && run->state < GN_QUEUED)
         rc = gn_road_launch(&road, err);
     if (!rc && until >= GN_UNTIL_OVER &&
@@ -120,7 +143,7 @@ int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until
          (run->log_bytes == 0 && has_results(run))))
         rc = gn_road_follow(&road, err);
     if (!rc && until >= GN_UNTIL_FETCHED && gn_state_over(run->state))
-        rc = bring_results(&road, err);
+        rc = gn_road_bring(&road, err);
     gn_road_close(&road);
     return rc;
 }
@@ -129,7 +152,7 @@ int gn_engine_log(struct gn_engine *e, struct gn_run *run, int64_t from, bool fo
                   struct gn_err *err)
 {
     struct gn_road road;
-    int rc = gn_road_open(e, run, &road, err);
+    int rc = run->members ? is_whole(run, err) : gn_road_open(e, run, &road, err);
 
     if (rc)
         return rc;
@@ -137,6 +160,19 @@ int gn_engine_log(struct gn_engine *e, struct gn_run *run, int64_t from, bool fo
     road.aside = true;
     road.shown = &from;
     rc = gn_road_follow(&road, err);
+    gn_road_close(&road);
+    return rc;
+}
+
+static int look_at_sweep(struct gn_engine *e, struct gn_run *run, struct gn_err *err)
+{
+    struct gn_road road;
+    int rc = gn_road_open(e, run, &road, err);
+
+    if (rc)
+        return rc;
+    if (run->state >= GN_QUEUED)
+        rc = gn_sweep_look(&road, err);
     gn_road_close(&road);
     return rc;
 }
@@ -181,8 +217,8 @@ static int refresh_target(struct gn_engine *e, struct gn_run *const *runs, size_
 
 static bool same_place(const struct gn_run *a, const struct gn_run *b)
 {
-    return strcmp(a->target, b->target) == 0 && strcmp(a->workdir, b->workdir) == 0 &&
-           strcmp(a->root, b->root) == 0;
+    return a == b || (!a->members && !b->members && strcmp(a->target, b->target) == 0 &&
+                      strcmp(a->workdir, b->workdir) == 0 && strcmp(a->root, b->root) == 0);
 }
 
 int gn_engine_refresh(struct gn_engine *e, struct gn_run *const *runs, size_t n, struct gn_err *err)
@@ -202,7 +238,7 @@ int gn_engine_refresh(struct gn_engine *e, struct gn_run *const *runs, size_t n,
         }
         if (!k)
             continue;
-        rc = refresh_target(e, group, k, err);
+        rc = group[0]->members ? look_at_sweep(e, group[0], err) : refresh_target(e, group, k, err);
         if (rc && rc != GN_E_CANCEL)
             gn_event_text(e->ctx, GN_EV_WARN, "state of '%s' is as it was last seen: %s",
                           group[0]->name, err->msg);
@@ -240,11 +276,11 @@ int gn_engine_stop(struct gn_engine *e, struct gn_run *run, int64_t grace_s, str
         if (!rc)
             rc = gn_far_parse_status(line, &st, err);
     } while (!rc && st.state == GN_FAR_STOPPING);
+    gn_far_close(far);
     if (!rc)
-        rc = gn_road_note_status(&road, &st, err);
+        rc = run->members ? gn_sweep_look(&road, err) : gn_road_note_status(&road, &st, err);
     if (!rc && !gn_state_over(run->state))
         rc = gn_err_set(err, GN_E_FAIL, "'%s' does not end", run->name);
-    gn_far_close(far);
     gn_road_close(&road);
     gn_buf_clear(&g);
     return rc;
@@ -261,28 +297,40 @@ int gn_engine_fetch(struct gn_engine *e, struct gn_run *run, const struct gn_str
     rc = gn_road_open(e, run, &road, err);
     if (rc)
         return rc;
-    rc = fetch_retrying(&road, patterns, dest, !gn_state_over(run->state), report, err);
+    rc = run->members ? gn_sweep_fetch(&road, patterns, dest, report, err)
+                      : gn_road_fetch_retrying(&road, patterns, dest, !gn_state_over(run->state),
+                                               report, err);
     if (!rc)
-        say_fetched(&road, report);
+        gn_road_say_fetched(&road, report);
     gn_road_close(&road);
     return rc;
 }
 
 static int remove_there(struct gn_road *road, bool force, struct gn_err *err)
 {
+    struct gn_buf tokens = GN_BUF_INIT((size_t)1 << 20);
+    int rc = GN_OK;
+
+    if (road->run->members)
+        rc = gn_sweep_tokens(road, &tokens, err);
+    else
+        gn_buf_adds(&tokens, road->run->token);
     struct gn_far_arg args[] = {{"root", gn_road_root(road)},
-                                {"tokens", road->run->token},
+                                {"tokens", tokens.ptr},
                                 {"force", force ? "1" : "0"},
                                 {NULL, NULL}};
     struct gn_far *far = NULL;
     const char *line;
-    int rc = gn_road_connect(road, err);
+
+    if (!rc)
+        rc = gn_road_connect(road, err);
 
     if (!rc)
         rc = gn_far_open(road->line, "rm", args, &far, road->e->ctx, err);
     if (!rc)
         rc = gn_far_expect(far, "ok", &line, road->e->ctx, err);
     gn_far_close(far);
+    gn_buf_clear(&tokens);
     return rc;
 }
 
@@ -291,6 +339,8 @@ int gn_engine_remove(struct gn_engine *e, struct gn_run *run, bool force, struct
     struct gn_road road;
     int rc = GN_OK;
 
+    if (run->member)
+        return is_part(run, err);
     if (!force && !gn_state_over(run->state)) {
         gn_err_set(err, GN_E_EXISTS, "'%s' is not over", run->name);
         return gn_err_hint(err, "gnrrun stop %s, or --force", run->name);
@@ -302,7 +352,8 @@ int gn_engine_remove(struct gn_engine *e, struct gn_run *run, bool force, struct
     if (!run->removed_there && run->state != GN_CREATED) {
         rc = gn_road_open(e, run, &road, err);
         if (!rc) {
-            rc = remove_there(&road, force, err);
+            /* of a sweep that is over only the lead could still seem to be in a queue */
+            rc = remove_there(&road, force || run->members, err);
             gn_road_close(&road);
         }
         if (rc && rc != GN_E_NOTFOUND)
@@ -354,94 +405,4 @@ int gn_engine_probe(struct gn_engine *e, const struct gn_target *target, struct 
     gn_far_close(far);
     gn_transport_close(t);
     return rc;
-}
-
-int gn_run_exit_status(const struct gn_run *run)
-{
-    switch (run->state) {
-    case GN_SUCCEEDED:
-        return 0;
-    case GN_FAILED:
-        if (strcmp(run->reason, "exit") == 0 || strcmp(run->reason, "signal") == 0)
-            return run->code;
-        return 100;
-    case GN_STOPPED:
-        return strcmp(run->reason, "cancelled") == 0 ? 130 : run->code;
-    case GN_TIMEDOUT:
-        return 107;
-    case GN_LOST:
-        return 100;
-    case GN_CREATED:
-    case GN_SHIPPING:
-    case GN_STARTING:
-    case GN_QUEUED:
-    case GN_RUNNING:
-    case GN_STOPPING:
-        break;
-    }
-    return -1;
-}
-
-/* What a batch queue did to it (queue.sh); NULL: that was no queue. */
-static const char *lost_in_queue(const char *reason)
-{
-    static const char *const what[][2] = {
-        {"node-failed", "its node failed"},
-        {"memory", "it took more memory than it had asked for"},
-        {"timeout", "the queue's own time limit ended it"},
-        {"cancelled", "its job was cancelled by somebody else"},
-        {"preempted", "its job had to make room for another"},
-        {"vanished", "the queue knows its job no more, and it never started"},
-        {"not-submitted", "nobody knows whether its job was ever submitted"},
-    };
-
-    for (size_t i = 0; i < sizeof what / sizeof *what; i++)
-        if (strcmp(reason, what[i][0]) == 0)
-            return what[i][1];
-    return NULL;
-}
-
-void gn_run_outcome(const struct gn_run *run, struct gn_buf *out)
-{
-    switch (run->state) {
-    case GN_FAILED:
-        if (strcmp(run->reason, "exit") == 0)
-            gn_buf_addf(out, "failed with status %d", run->code);
-        else if (strcmp(run->reason, "signal") == 0)
-            gn_buf_addf(out, "killed by %s", run->sig);
-        else if (strcmp(run->reason, "setup") == 0)
-            gn_buf_addf(out, "setup failed with status %d", run->code);
-        else if (strcmp(run->reason, "not-started") == 0)
-            gn_buf_adds(out, "never started");
-        else
-            gn_buf_addf(out, "failed (%s)", run->reason);
-        break;
-    case GN_TIMEDOUT:
-        gn_buf_adds(out, "ended at its time limit");
-        break;
-    case GN_LOST:
-        if (strcmp(run->reason, "reboot") == 0)
-            gn_buf_adds(out, "lost: the machine was restarted");
-        else if (strcmp(run->reason, "gone") == 0)
-            gn_buf_adds(out, "lost: its folder over there is gone");
-        else if (lost_in_queue(run->reason))
-            gn_buf_addf(out, "lost: %s", lost_in_queue(run->reason));
-        else
-            gn_buf_addf(out, "lost: it was killed from outside%s%s", *run->reason ? ", " : "",
-                        run->reason);
-        break;
-    case GN_STOPPED:
-        gn_buf_adds(out, strcmp(run->reason, "cancelled") == 0 ? "cancelled before it started"
-                                                               : "stopped");
-        break;
-    case GN_CREATED:
-    case GN_SHIPPING:
-    case GN_STARTING:
-    case GN_QUEUED:
-    case GN_RUNNING:
-    case GN_STOPPING:
-    case GN_SUCCEEDED:
-        gn_buf_adds(out, gn_state_name(run->state));
-        break;
-    }
 }

@@ -279,7 +279,8 @@ static int follow_line(struct follower *f, struct gn_err *err)
             rc = gn_err_set(err, GN_E_NET, "the connection to '%s' ended", f->road->target.name);
         if (!rc)
             rc = one_line(f, line, err);
-        if (!rc && f->enough >= 0 && f->have >= f->enough)
+        /* one that is over says so in a moment, and then nobody need ask again */
+        if (!rc && f->enough >= 0 && f->have >= f->enough && !f->over)
             break;
         if (!rc && !f->ended && f->sync_at && ctx->mono_ms(ctx) >= f->sync_at)
             rc = sync_results(f, err);

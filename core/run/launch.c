@@ -13,8 +13,11 @@
 
 #include "gnrrun/fs.h"
 #include "parcel.h"
+#include "sweep.h"
 
-#define TRIALS 6
+#define TRIALS       6
+#define LEAD_GRACE_S 15 /* a member's own grace comes first */
+#define LEAD_JOB     "exec sh \"$GNRRUN_RUN_DIR/sup\" sweep \"$GNRRUN_RUN_DIR\"\n"
 
 /* How the supervisor shall treat it. */
 static void write_opts(const struct gn_road *road, struct gn_buf *opts)
@@ -34,6 +37,13 @@ static void write_opts(const struct gn_road *road, struct gn_buf *opts)
                 nice);
 }
 
+/* How it shall treat the one that starts the members of a sweep, and waits for them. */
+static void write_lead_opts(const struct gn_spec *spec, struct gn_buf *opts)
+{
+    gn_buf_addf(opts, "grace=%" PRId64 "\nparallel=%d\neach_gpus=%d\neach_cpus=%d\n",
+                spec->grace_s + LEAD_GRACE_S, spec->parallel, spec->needs.gpus, spec->needs.cpus);
+}
+
 /* Where a queue starts it: the script, and how to talk to that queue. */
 static int write_batch(const struct gn_road *road, struct gn_buf *batch, struct gn_buf *queue,
                        struct gn_err *err)
@@ -45,45 +55,112 @@ static int write_batch(const struct gn_road *road, struct gn_buf *batch, struct 
                                      .target = &road->target,
                                      .time_s = spec->time_s ? spec->time_s
                                                             : road->config.project.needs.time_s,
-                                     .grace_s = spec->grace_s};
+                                     .grace_s = spec->grace_s,
+                                     .members = road->run->members,
+                                     .parallel = spec->parallel};
     int rc;
 
     if (!s)
         return gn_err_set(err, GN_E_CONFIG, "target '%s': this version knows no scheduler '%s'",
                           road->target.name, road->target.scheduler);
+    if (wish.members && !s->member)
+        return gn_err_set(err, GN_E_CONFIG,
+                          "target '%s': this version makes no sweeps of jobs of '%s'",
+                          road->target.name, s->name);
     rc = s->head(&wish, batch, err);
     if (rc)
         return gn_err_prefix(err, "target '%s': ", road->target.name);
-    gn_buf_adds(batch, "exec sh \"$1/sup\" run \"$1\"\n");
+    if (wish.members)
+        gn_buf_addf(batch, "exec sh \"$1/sup\" member \"$1\" \"%s\"\n", s->member);
+    else
+        gn_buf_adds(batch, "exec sh \"$1/sup\" run \"$1\"\n");
     gn_buf_adds(queue, gn_sh_queue);
     gn_buf_adds(queue, s->sh);
     return GN_OK;
+}
+
+/* The run's own files, as they stand in the archive. */
+struct own_files {
+    struct gn_buf text[10];
+    struct gn_far_file v[10];
+    size_t n;
+};
+
+/* Room for the text of one more. */
+static struct gn_buf *add_file(struct own_files *f, const char *path)
+{
+    f->text[f->n] = (struct gn_buf)GN_BUF_INIT(GN_MAX_PROGRAM);
+    f->v[f->n].path = path;
+    return &f->text[f->n++];
+}
+
+static void files_clear(struct own_files *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        gn_buf_wipe(&f->text[i]);
+}
+
+/* The program, and how it is supervised; of a sweep: of each member. */
+static int add_program(const struct gn_road *road, const struct gn_preview *view,
+                       struct own_files *f, struct gn_err *err)
+{
+    bool sweep = road->run->members != 0;
+    struct gn_buf *b = add_file(f, sweep ? "run/m.job" : "run/job");
+
+    gn_buf_add(b, view->job.ptr, view->job.len);
+    b = add_file(f, sweep ? "run/m.env" : "run/env");
+    gn_buf_add(b, view->env.ptr, view->env.len);
+    write_opts(road, add_file(f, sweep ? "run/m.opts" : "run/opts"));
+    b = add_file(f, "run/sup");
+    gn_buf_adds(b, gn_sh_common);
+    if (sweep) {
+        gn_buf_adds(b, gn_sh_work);
+        gn_buf_adds(b, gn_sh_sweep);
+    }
+    gn_buf_adds(b, gn_sh_sup);
+    if (!sweep)
+        return GN_OK;
+    gn_buf_adds(add_file(f, "run/job"), LEAD_JOB);
+    write_lead_opts(&road->spec, add_file(f, "run/opts"));
+    return gn_sweep_lines(road, &view->program, add_file(f, "run/sweep"), err);
+}
+
+static int make_files(const struct gn_road *road, const struct gn_preview *view,
+                      struct own_files *f, struct gn_err *err)
+{
+    int rc = add_program(road, view, f, err);
+
+    if (!rc && road->target.scheduler) {
+        struct gn_buf *batch = add_file(f, "run/batch");
+
+        rc = write_batch(road, batch, add_file(f, "run/queue"), err);
+    }
+    for (size_t i = 0; i < f->n; i++) {
+        f->v[i].data = f->text[i].ptr;
+        f->v[i].len = f->text[i].len;
+        if (!rc && gn_buf_over(&f->text[i]))
+            rc = gn_err_set(err, GN_E_LIMIT, "program and environment are over %zu bytes",
+                            GN_MAX_PROGRAM);
+    }
+    return rc;
 }
 
 /* *may_run: something of it may have been started, whatever is returned. */
 static int ship_run(struct gn_road *road, const struct gn_preview *view, bool doubt, bool *may_run,
                     struct gn_err *err)
 {
-    struct gn_buf links = GN_BUF_INIT((size_t)1 << 20), opts = GN_BUF_INIT(1000);
-    struct gn_buf sup = GN_BUF_INIT(GN_MAX_PROGRAM);
-    struct gn_buf batch = GN_BUF_INIT(GN_MAX_PROGRAM), queue = GN_BUF_INIT(GN_MAX_PROGRAM);
+    struct gn_buf links = GN_BUF_INIT((size_t)1 << 20);
+    struct own_files files = {.n = 0};
     struct gn_cargo cargo = {.tree = view->tree, .token = road->run->token};
-    int rc = road->target.scheduler ? write_batch(road, &batch, &queue, err) : GN_OK;
+    int rc = make_files(road, view, &files, err);
 
     for (size_t i = 0; i < view->n_data && !rc; i++) {
         rc = gn_data_ship(road, &view->data[i], doubt, &cargo.wire, err);
         gn_data_link(&links, &view->data[i]);
     }
-    gn_buf_adds(&sup, gn_sh_common);
-    gn_buf_adds(&sup, gn_sh_sup);
-    write_opts(road, &opts);
-    const struct gn_far_file files[] = {
-        {"run/job", view->job.ptr, view->job.len}, {"run/env", view->env.ptr, view->env.len},
-        {"run/opts", opts.ptr, opts.len},          {"run/sup", sup.ptr, sup.len},
-        {"run/batch", batch.ptr, batch.len},       {"run/queue", queue.ptr, queue.len}};
-    cargo.links = links.ptr ? links.ptr : "";
-    cargo.files = files;
-    cargo.n = sizeof files / sizeof files[0] - (road->target.scheduler ? 0 : 2);
+    cargo.links = links.ptr;
+    cargo.files = files.v;
+    cargo.n = files.n;
     road->tree = view->tree;
     if (!rc)
         rc = gn_tree_ship(road, &cargo, err);
@@ -92,10 +169,7 @@ static int ship_run(struct gn_road *road, const struct gn_preview *view, bool do
         road->run->sent_bytes += (int64_t)cargo.wire;
     *may_run = cargo.may_run;
     gn_buf_clear(&links);
-    gn_buf_clear(&opts);
-    gn_buf_clear(&sup);
-    gn_buf_clear(&batch);
-    gn_buf_clear(&queue);
+    files_clear(&files);
     return rc;
 }
 
@@ -154,6 +228,8 @@ static int write_plan(struct gn_road *road, const struct gn_preview *view, struc
     if (run->state == GN_CREATED) {
         gn_event_text(road->e->ctx, GN_EV_STEP, "%s on '%s': %s", run->name, run->target,
                       run->command);
+        if (run->members)
+            gn_event_text(road->e->ctx, GN_EV_STEP, "a sweep of %" PRId64 " runs", run->members);
         return gn_road_set_state(road, GN_SHIPPING, err);
     }
     return gn_store_update(road->e->store, run, true, err);

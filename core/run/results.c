@@ -4,6 +4,36 @@
 
 #include "run_private.h"
 
+/* Where results come to lie: each member of a sweep has a folder of its own. */
+static char *home_of(const struct gn_road *road, const char *dest)
+{
+    const struct gn_run *run = road->run;
+    const char *dot = run->member ? strrchr(run->name, '.') : NULL;
+
+    if (!dest)
+        dest = road->spec.dest;
+    if (!dot)
+        return gn_strdup(dest ? dest : run->root);
+    if (dest)
+        return gn_printf("%s/%s", dest, dot + 1);
+    return gn_printf("%s/gnrrun-results/%.*s/%s", run->root, (int)(dot - run->name), run->name,
+                     dot + 1);
+}
+
+/* Of what was shipped; the members of a sweep share one. */
+static char *manifest_of(const struct gn_road *road)
+{
+    struct gn_run whole = {
+        .name = road->run->member
+                    ? gn_strndup(road->run->name,
+                                 (size_t)(strrchr(road->run->name, '.') - road->run->name))
+                    : gn_strdup(road->run->name)};
+    char *path = gn_store_path(road->e->ctx, &whole, "manifest");
+
+    free(whole.name);
+    return path;
+}
+
 int gn_road_fetch(struct gn_road *road, const struct gn_strs *patterns, const char *dest,
                   bool while_running, struct gn_fetch_report *report, struct gn_err *err)
 {
@@ -12,12 +42,10 @@ int gn_road_fetch(struct gn_road *road, const struct gn_strs *patterns, const ch
     struct gn_strs skip = GN_STRS_INIT;
     struct gn_manifest *shipped = NULL;
     struct gn_err ignored = GN_ERR_INIT;
-    char *path = gn_store_path(ctx, run, "manifest");
+    char *path = manifest_of(road), *home = home_of(road, dest);
     struct gn_fetch_opts opts = {
         .run = run,
-        .dest = dest              ? dest
-                : road->spec.dest ? road->spec.dest
-                                  : run->root,
+        .dest = home,
         .patterns = patterns && patterns->n ? patterns : &road->config.project.results,
         .skip = &skip,
         .while_running = while_running,
@@ -41,6 +69,7 @@ int gn_road_fetch(struct gn_road *road, const struct gn_strs *patterns, const ch
     }
     gn_manifest_free(shipped);
     gn_strs_clear(&skip);
+    free(home);
     free(path);
     return rc;
 }

@@ -173,13 +173,27 @@ static int note_wait(struct gn_road *road, const char *why, struct gn_err *err)
     if (!*why || (run->reason && strcmp(run->reason, why) == 0))
         return GN_OK;
     gn_run_set_text(&run->reason, why);
-    gn_event_text(road->e->ctx, GN_EV_NOTE, "%s waits in the queue of '%s': %s", run->name,
-                  run->target, why);
+    /* of a sweep that would be many words */
+    gn_event_text(road->e->ctx, run->member ? GN_EV_DEBUG : GN_EV_NOTE,
+                  "%s waits in the queue of '%s': %s", run->name, run->target, why);
     return run->state == GN_QUEUED ? gn_store_update(road->e->store, run, false, err) : GN_OK;
+}
+
+/* Of a sweep what was shipped says only that it is there; how it goes its members say. */
+static int note_lead(struct gn_road *road, const struct gn_far_status *st, struct gn_err *err)
+{
+    if (road->run->state >= GN_QUEUED)
+        return GN_OK;
+    return gn_road_set_state(
+        road, st->state == GN_FAR_NONE || st->state == GN_FAR_PREPARED ? GN_STARTING : GN_QUEUED,
+        err);
 }
 
 int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, struct gn_err *err)
 {
+    if (road->run->members)
+        return note_lead(road, st, err);
+
     struct gn_run *run = road->run;
     const struct gn_ctx *ctx = road->e->ctx;
     /* the far clock may be anything: only differences of it are used */

@@ -99,6 +99,13 @@ GN_MUST int gn_road_follow(struct gn_road *road, struct gn_err *err);
 GN_MUST int gn_road_fetch(struct gn_road *road, const struct gn_strs *patterns, const char *dest,
                           bool while_running, struct gn_fetch_report *report, struct gn_err *err);
 
+/* The same, trying again over a broken line; and all results at the end, where they are wanted. */
+GN_MUST int gn_road_fetch_retrying(struct gn_road *road, const struct gn_strs *patterns,
+                                   const char *dest, bool while_running,
+                                   struct gn_fetch_report *report, struct gn_err *err);
+void gn_road_say_fetched(const struct gn_road *road, const struct gn_fetch_report *r);
+GN_MUST int gn_road_bring(struct gn_road *road, struct gn_err *err);
+
 /* Where the target keeps our things, as the a_root of every program. */
 const char *gn_road_root(const struct gn_road *road);
 

@@ -11,6 +11,7 @@ void gn_spec_clear(struct gn_spec *s)
     gn_strs_clear(&s->data);
     gn_strs_clear(&s->allow);
     gn_strs_clear(&s->ignore);
+    gn_strs_clear(&s->sweep);
     for (size_t i = 0; i < s->n_env; i++) {
         free(s->env[i].name);
         free(s->env[i].value);
@@ -64,6 +65,10 @@ void gn_spec_format(const struct gn_spec *s, struct gn_buf *out)
     gn_json_set_bool(o, "no_fetch", s->no_fetch);
     gn_json_set_int(o, "sync", s->sync_s);
     gn_json_set(o, "needs", needs_json(&s->needs));
+    if (s->sweep.n) {
+        gn_json_set(o, "sweep", gn_json_strs(&s->sweep));
+        gn_json_set_int(o, "parallel", s->parallel);
+    }
     gn_json_dump(o, out);
     gn_json_free(o);
 }
@@ -106,6 +111,8 @@ int gn_spec_parse(const char *text, struct gn_spec *out, struct gn_err *err)
     s.dest = gn_strdup(gn_json_get_str(o, "dest"));
     s.no_fetch = gn_json_get_bool(o, "no_fetch");
     s.sync_s = gn_json_get_int(o, "sync");
+    gn_json_get_strs(o, "sweep", &s.sweep);
+    s.parallel = (int)gn_json_get_int(o, "parallel");
     needs = gn_json_get(o, "needs");
     s.needs.gpus = (int)gn_json_get_int(needs, "gpus");
     s.needs.cpus = (int)gn_json_get_int(needs, "cpus");

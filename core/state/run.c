@@ -80,6 +80,18 @@ void gn_run_clear(struct gn_run *r)
     memset(r, 0, sizeof *r);
 }
 
+void gn_run_copy(struct gn_run *to, const struct gn_run *from)
+{
+    *to = *from;
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        if (fields[i].kind == STR) {
+            const char *s = *(char *const *)const_member(from, &fields[i]);
+
+            *(char **)member(to, &fields[i]) = gn_strdup(s ? s : "");
+        }
+    }
+}
+
 static bool find_name(const char *const *names, size_t n, const char *name, size_t *out)
 {
     for (size_t i = 0; i < n; i++) {

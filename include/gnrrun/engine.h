@@ -46,6 +46,8 @@ struct gn_spec {
     bool no_fetch;
     int64_t sync_s; /* fetch every so often while it runs; 0: at the end only */
     struct gn_needs needs;
+    struct gn_strs sweep; /* --sweep (vary.h); empty: one run */
+    int parallel;         /* members at a time; 0: as many as there is room for */
 };
 void gn_spec_clear(struct gn_spec *s);
 /* As JSON; out is the caller's. */
@@ -72,7 +74,7 @@ GN_MUST int gn_preview_make(const struct gn_ctx *ctx, const struct gn_config *co
                             const char *run, struct gn_preview *out, struct gn_err *err);
 void gn_preview_clear(struct gn_preview *p);
 
-/* Write a new run down (durably).  Nothing is sent.  *run is the caller's. */
+/* Write a new run down (durably), with its members if it is a sweep.  Nothing is sent.  *run is the caller's. */
 GN_MUST int gn_engine_create(struct gn_engine *e, const struct gn_config *config,
                              const struct gn_target *target, const struct gn_spec *spec,
                              const char *note, struct gn_run *run, struct gn_err *err);

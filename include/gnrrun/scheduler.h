@@ -18,11 +18,15 @@ struct gn_job_wish {
     const struct gn_target *target; /* partition, account, qos, submit */
     int64_t time_s;                 /* our own limit, 0: none */
     int64_t grace_s;                /* that follows it */
+    int64_t members;                /* of a sweep: one job for each; 0: it is none */
+    int parallel;                   /* of them at a time; 0: as the queue likes */
 };
 
 struct gn_scheduler {
     const char *name; /* "slurm" */
     const char *sh;   /* its words */
+    /* In the script: which member of a sweep this job is, "$SLURM_ARRAY_TASK_ID". */
+    const char *member;
     /* The script's first lines, from "#!/bin/sh" on.  GN_E_CONFIG for what it cannot say. */
     int (*head)(const struct gn_job_wish *w, struct gn_buf *out, struct gn_err *err);
 };

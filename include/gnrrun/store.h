@@ -65,6 +65,7 @@ struct gn_run {
 };
 
 void gn_run_clear(struct gn_run *r);
+void gn_run_copy(struct gn_run *to, const struct gn_run *from); /* to need not be cleared first */
 
 struct gn_store;
 

@@ -92,6 +92,12 @@ static int head(const struct gn_job_wish *w, struct gn_buf *out, struct gn_err *
                 "#SBATCH --no-requeue\n"
                 "#SBATCH --signal=B:USR1@%d\n",
                 w->name, WARN_S);
+    if (w->members)
+        gn_buf_addf(out, "#SBATCH --array=1-%" PRId64, w->members);
+    if (w->members && w->parallel)
+        gn_buf_addf(out, "%%%d", w->parallel);
+    if (w->members)
+        gn_buf_addc(out, '\n');
     add_sizes(w, out);
     rc = add_gpus(w->needs, out, err);
     if (!rc)
@@ -104,4 +110,5 @@ static int head(const struct gn_job_wish *w, struct gn_buf *out, struct gn_err *
 }
 
 extern const struct gn_scheduler gn_scheduler_slurm;
-const struct gn_scheduler gn_scheduler_slurm = {.name = "slurm", .sh = gn_sh_slurm, .head = head};
+const struct gn_scheduler gn_scheduler_slurm = {
+    .name = "slurm", .sh = gn_sh_slurm, .member = "$SLURM_ARRAY_TASK_ID", .head = head};

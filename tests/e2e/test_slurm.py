@@ -162,6 +162,41 @@ class Queue(Case):
         self.assertGreaterEqual(len(asked), 2)
         self.assertTrue(all(b - a >= 59 for a, b in zip(asked, asked[1:])), asked)
 
+    def test_a_sweep_of_a_hundred_is_one_array(self):
+        self.w.write("train.py", "import os, sys\nopen(os.path.join(os.environ['HOME'], 'began'), 'a').write(sys.argv[2] + '\\n')\n"
+                                 "print('loss=%s' % sys.argv[2])\nopen('out.txt', 'w').write(os.environ['SLURM_ARRAY_TASK_ID'])\n"
+                                 "sys.exit(5 if sys.argv[2] == '40' else 0)\n")
+        p = self.w.popen("train.py", "-t", "cluster", "--sweep", "x=1..100", "--memory", "64MB")
+        wait_until("the array to run", lambda: self.count_ended() >= 5, 60)
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+        p = self.w.gn("attach", timeout=400)
+        self.assertEqual(p.code, 5, p.err)
+        with open(os.path.join(self.w.far, "began")) as f:
+            self.assertEqual(sorted(map(int, f.read().split())), list(range(1, 101)))
+        show = self.w.show("proj-1")
+        self.assertEqual((show["state"], show["members_succeeded"]), ("failed", 99))
+        self.assertEqual([m["run"] for m in show["members"] if m["state"] != "succeeded"], ["proj-1.40"])
+        self.assertEqual([m["metrics"]["loss"] for m in show["members"]], [str(k) for k in range(1, 101)])
+        for k in range(1, 101):
+            self.assertEqual(self.w.read("gnrrun-results/proj-1/%d/out.txt" % k), b"%d" % k)
+        with open(self.asked) as f:
+            asked = [int(line) for line in f]
+        self.assertTrue(all(b - a >= 59 for a, b in zip(asked, asked[1:])), asked)
+
+    def count_ended(self):
+        folder = os.path.join(self.w.far, ".gnrrun/v1/runs")
+        return sum(os.path.exists(os.path.join(folder, r, "exit")) for r in self.w.far_runs())
+
+    def test_a_sweep_in_the_queue_is_stopped(self):
+        self.w.write("train.py", "import time\nprint('up', flush=True)\ntime.sleep(600)\n")
+        p = self.w.popen("train.py", "-t", "cluster", "--sweep", "x=1..20", "--parallel", "2", "--grace", "1s")
+        wait_until("two to run", lambda: sum("." in r and os.path.exists(os.path.join(self.w.far, ".gnrrun/v1/runs", r, "job.id")) for r in self.w.far_runs()) == 2, 60)
+        self.good(self.w.gn("stop"))
+        p.communicate(timeout=60)
+        self.assertEqual({m["state"] for m in self.w.show("proj-1")["members"]}, {"stopped"})
+        wait_until("the queue to be empty", lambda: not [j for j in CLUSTER.jobs() if "proj-" in j], 60)
+
     def test_slurms_own_limit_is_a_time_limit_too(self):
         self.target(submit=["--time=1"])
         self.w.write("train.py", "import time\nprint('up', flush=True)\ntime.sleep(300)\n")

@@ -5,14 +5,14 @@ watch() {
     round=0 quiet=0 left=1
     while [ "$left" != 0 ]; do
         round=$((round + 1)) i=0 left=0
-        for t in ${a_tokens:-}; do
+        for tok in ${a_tokens:-}; do
             i=$((i + 1))
             eval "told=\${told_$i:-}"
             [ "$told" != over ] || continue
-            state_of "$v1/runs/$t"
+            state_of "$v1/runs/$tok"
             w=$state,$code,$reason,$setup
             if [ "$w" != "$told" ]; then
-                tell "$t"
+                tell "$tok"
                 quiet=0
             fi
             case $state in

@@ -43,12 +43,12 @@ room() {
     option parallel 0
     room=$value
     [ "$room" = 0 ] || return 0
-    option gpus 0
+    option each_gpus 0
     if [ "$value" != 0 ]; then
         count_gpus
         room=$((n / value))
     else
-        option cpus 0
+        option each_cpus 0
         n=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null)
         if [ "$value" != 0 ] && number "$n"; then room=$((n / value)); fi
     fi

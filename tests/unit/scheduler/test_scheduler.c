@@ -69,6 +69,25 @@ static void what_is_not_given_is_the_sites(void **state)
     gn_buf_clear(&out);
 }
 
+static void a_sweep_is_one_array(void **state)
+{
+    char c[] = "c";
+    struct gn_needs needs = {0};
+    struct gn_target t = {.name = c};
+    struct gn_job_wish w = {.name = "p-1a", .needs = &needs, .target = &t, .members = 100};
+    struct gn_buf out = GN_BUF_INIT(10000);
+    struct gn_err err = GN_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_OK);
+    assert_non_null(strstr(out.ptr, "\n#SBATCH --array=1-100\n"));
+    gn_buf_reset(&out);
+    w.parallel = 8;
+    assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_OK);
+    assert_non_null(strstr(out.ptr, "\n#SBATCH --array=1-100%8\n"));
+    gn_buf_clear(&out);
+}
+
 /* No value becomes a second directive, or a line of sh. */
 static void no_value_leaves_its_line(void **state)
 {
@@ -103,6 +122,7 @@ int main(void)
         cmocka_unit_test(each_is_found_by_its_name),
         cmocka_unit_test(what_is_needed_becomes_directives),
         cmocka_unit_test(what_is_not_given_is_the_sites),
+        cmocka_unit_test(a_sweep_is_one_array),
         cmocka_unit_test(no_value_leaves_its_line),
     };
 
