@@ -6,23 +6,26 @@
 #include <string.h>
 
 /* core/remote/sh/, embedded at build */
-#define GN_OP(name) extern const char gn_sh_##name[];
+#define GN_OP(name, parts) extern const char gn_sh_##name[];
 #include "ops.def"
 #undef GN_OP
 
-static const struct {
+enum part { ARRIVE = 1, READ = 2, WORK = 4 };
+
+static const struct program {
     const char *name, *text;
+    unsigned parts;
 } programs[] = {
-#define GN_OP(name) {#name, gn_sh_##name},
+#define GN_OP(name, parts) {#name, gn_sh_##name, parts},
 #include "ops.def"
 #undef GN_OP
 };
 
-static const char *program_text(const char *op)
+static const struct program *find_program(const char *op)
 {
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
         if (strcmp(programs[i].name, op) == 0)
-            return programs[i].text;
+            return &programs[i];
     return NULL;
 }
 
@@ -73,15 +76,19 @@ void gn_program_args(struct gn_buf *text, const struct gn_far_arg *args, bool li
 bool gn_program_write(struct gn_buf *program, const char *op, const char *nonce,
                       const struct gn_far_arg *args)
 {
-    const char *text = program_text(op);
+    const struct program *p = find_program(op);
 
     gn_buf_addf(program, "a_nonce=%s\n", nonce);
     gn_program_args(program, args, false);
     gn_buf_adds(program, gn_sh_common);
-    if (strcmp(op, "launch") == 0 || strcmp(op, "put") == 0)
+    if (!p)
+        return false;
+    if (p->parts & ARRIVE)
         gn_buf_adds(program, gn_sh_arrive);
-    if (strcmp(op, "launch") == 0)
+    if (p->parts & READ)
+        gn_buf_adds(program, gn_sh_read);
+    if (p->parts & WORK)
         gn_buf_adds(program, gn_sh_work);
-    gn_buf_adds(program, text ? text : "");
-    return text != NULL;
+    gn_buf_adds(program, p->text);
+    return true;
 }

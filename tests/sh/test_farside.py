@@ -54,6 +54,9 @@ def quote(word):
 
 
 SUP = strip('common') + strip('sup')
+with open(os.path.join(SH, '..', 'ops.def')) as f:
+    PARTS = {op: [part for part in ('arrive', 'read', 'work') if part.upper() in parts]
+             for op, parts in re.findall(r'^GN_OP\((\w+), (.*)\)$', f.read(), re.M)}
 
 
 class Far:
@@ -63,7 +66,7 @@ class Far:
         self.nonce = '%032x' % random.getrandbits(128)
         text = 'a_nonce=%s\n' % self.nonce
         text += ''.join('a_%s=%s\n' % (k, shlex.quote(str(v))) for k, v in args.items())
-        text += strip('common') + (strip('arrive') if op in ('launch', 'put') else '') + (strip('work') if op == 'launch' else '') + strip(op)
+        text += strip('common') + ''.join(strip(part) for part in PARTS[op]) + strip(op)
         self.p = subprocess.Popen(host.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, env=host.env, cwd='/', bufsize=0,
                                   start_new_session=True, preexec_fn=host.preexec)

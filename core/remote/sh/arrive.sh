@@ -2,6 +2,52 @@
 # later, or what changed (snap=base), which is complete before anything is touched.  Part of
 # launch and put; a_id is the tree's name, $t the folder in which all is made.
 
+# choose_records: a pipe is read in records, and small ones take twice the time.
+choose_records() {
+    records=
+    if tar -b 128 -cf /dev/null /dev/null 2>/dev/null; then records='-b 128'; fi
+}
+
+# unpack FOLDER: the archive on stdin, then the script "after" that is its last member:
+# without it the stream was cut, even if tar found nothing wrong.  Owners are not
+# kept, permissions are.
+unpack() {
+    choose_records
+    # shellcheck disable=SC2086 # words
+    if [ "$zstd" = 1 ]; then
+        e=$({ zstd -dcq | tar -xpof - $records -C "$1"; echo "rc=$?"; } 2>&1 | shorten)
+    else
+        e=$({ tar -xpof - $records -C "$1"; echo "rc=$?"; } 2>&1 | shorten)
+    fi
+    # what is left is padding; a sender must not fail for it
+    cat >/dev/null
+    case $e in
+    *rc=0) ;;
+    *'o space left'* | *[Qq]'uota'*) fail 'cannot unpack' "$e" ;;
+    *)
+        if full "$1"; then die nospace 'cannot unpack: the disk is full'; fi
+        die tar "cannot unpack: $e"
+        ;;
+    esac
+    [ -f "$1/after" ] || die tar 'the archive ended before its end'
+    e=$(cd "$1" && sh -e ./after </dev/null 2>&1) || fail 'cannot put sparse files together' "$e"
+    rm -rf -- "$1/x" "$1/after"
+}
+
+# shorten: of many complaints the first, those about space, and the last.
+shorten() {
+    awk 'n < 3 || /^rc=/ || (/o space left|uota/ && !seen++) { print; n++ }'
+}
+
+# full FOLDER: is there no room for a small file?
+full() {
+    if head -c 65536 /dev/zero 2>/dev/null >"$1/room"; then
+        rm -f "$1/room"
+        return 1
+    fi
+    rm -f "$1/room"
+}
+
 # is_held FOLDER: is its maker alive?  One on another host is, while the folder is young.
 is_held() {
     first "$1/by" || return 1

@@ -149,44 +149,6 @@ number() {
     case $1 in '' | *[!0-9]*) return 1 ;; esac
 }
 
-# bytes FILE OFFSET LENGTH: that part of it, fewer if it ends before.  One process where dd counts
-# in bytes; elsewhere one for the whole blocks, and small ones for what is before and behind them.
-# dd seeks where tail would read all.
-bytes() {
-    if dd_counts; then
-        dd if="$1" bs=131072 iflag=skip_bytes,count_bytes skip="$2" count="$3" 2>/dev/null
-        return
-    fi
-    math "$2" / 65536
-    skip=$r
-    math "$2" % 65536
-    lead=$r left=$3
-    if [ "$lead" != 0 ]; then
-        n=$((65536 - lead))
-        if more "$n" "$left"; then n=$left; fi
-        dd if="$1" bs=65536 skip="$skip" count=1 2>/dev/null | tail -c +"$((lead + 1))" | head -c "$n" || return
-        math "$left" - "$n"
-        left=$r
-        math "$skip" + 1
-        skip=$r
-    fi
-    math "$left" / 65536
-    n=$r
-    [ "$n" = 0 ] || dd if="$1" bs=65536 skip="$skip" count="$n" 2>/dev/null || return
-    math "$left" % 65536
-    left=$r
-    math "$skip" + "$n"
-    [ "$left" = 0 ] || dd if="$1" bs=65536 skip="$r" count=1 2>/dev/null | head -c "$left"
-}
-
-dd_counts() {
-    if [ -z "${dd_counts:-}" ]; then
-        dd_counts=0
-        if dd if=/dev/null iflag=skip_bytes,count_bytes skip=0 count=0 2>/dev/null; then dd_counts=1; fi
-    fi
-    [ "$dd_counts" = 1 ]
-}
-
 # wipe FOLDER: also when a program took away its own right to write there.
 wipe() {
     rm -rf -- "$1" 2>/dev/null && return 0
@@ -258,81 +220,6 @@ make_root() {
 choose_zstd() {
     zstd=0
     if [ "${a_zstd:-0}" = 1 ] && has zstd; then zstd=1; fi
-}
-
-# choose_records: a pipe is read in records, and small ones take twice the time.
-choose_records() {
-    records=
-    if tar -b 128 -cf /dev/null /dev/null 2>/dev/null; then records='-b 128'; fi
-}
-
-# unpack FOLDER: the archive on stdin, then the script "after" that is its last member:
-# without it the stream was cut, even if tar found nothing wrong.  Owners are not
-# kept, permissions are.
-unpack() {
-    choose_records
-    # shellcheck disable=SC2086 # words
-    if [ "$zstd" = 1 ]; then
-        e=$({ zstd -dcq | tar -xpof - $records -C "$1"; echo "rc=$?"; } 2>&1 | shorten)
-    else
-        e=$({ tar -xpof - $records -C "$1"; echo "rc=$?"; } 2>&1 | shorten)
-    fi
-    # what is left is padding; a sender must not fail for it
-    cat >/dev/null
-    case $e in
-    *rc=0) ;;
-    *'o space left'* | *[Qq]'uota'*) fail 'cannot unpack' "$e" ;;
-    *)
-        if full "$1"; then die nospace 'cannot unpack: the disk is full'; fi
-        die tar "cannot unpack: $e"
-        ;;
-    esac
-    [ -f "$1/after" ] || die tar 'the archive ended before its end'
-    e=$(cd "$1" && sh -e ./after </dev/null 2>&1) || fail 'cannot put sparse files together' "$e"
-    rm -rf -- "$1/x" "$1/after"
-}
-
-# shorten: of many complaints the first, those about space, and the last.
-shorten() {
-    awk 'n < 3 || /^rc=/ || (/o space left|uota/ && !seen++) { print; n++ }'
-}
-
-# full FOLDER: is there no room for a small file?
-full() {
-    if head -c 65536 /dev/zero 2>/dev/null >"$1/room"; then
-        rm -f "$1/room"
-        return 1
-    fi
-    rm -f "$1/room"
-}
-
-# choose_hash: hash=the best that works; a name alone may be a busybox without it.
-choose_hash() {
-    for hash in sha256sum shasum openssl cksum; do
-        if has "$hash" && digest /dev/null && [ "$h" != - ]; then return; fi
-    done
-    hash=none
-}
-
-# digest FILE: h=its hash, "-" if it cannot be read.  On stdin: a name may begin with
-# anything.
-digest() {
-    h='-'
-    case $hash in
-    sha256sum) h=$(sha256sum <"$1") ;;
-    shasum) h=$(shasum -a 256 <"$1") ;;
-    openssl) h=$(openssl dgst -sha256 -r <"$1") ;;
-    cksum) h=$(cksum <"$1") && h=${h%% *}:${h#* } ;;
-    esac 2>/dev/null || h='-'
-    h=${h%% *}
-}
-
-# choose_quick_hash: as choose_hash, but openssl if it is there: it knows the instructions
-# that machines have for this, which sha256sum often does not.
-choose_quick_hash() {
-    hash=openssl
-    if has openssl && digest /dev/null && [ ${#h} = 64 ]; then return; fi
-    choose_hash
 }
 
 # prune PROJECT: its 3 snapshots used last stay, and what was used within the hour.
