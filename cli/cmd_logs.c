@@ -11,7 +11,9 @@
 static int tail_offset(struct gn_cli *c, const struct gn_run *run, int64_t lines, int64_t *out,
                        struct gn_err *err)
 {
-    char *path = gn_store_path(c->ctx, run, "log");
+    int rank = (int)gn_args_num(&c->args, "rank", 0);
+    char *leaf = rank ? gn_printf("log.%d", rank) : gn_strdup("log");
+    char *path = gn_store_path(c->ctx, run, leaf);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END), at = end;
     char buf[65536];
@@ -42,6 +44,7 @@ static int tail_offset(struct gn_cli *c, const struct gn_run *run, int64_t lines
         *out = 0;
     gn_fs_close(fd);
     free(path);
+    free(leaf);
     return rc;
 }
 
@@ -49,7 +52,7 @@ static int tail_offset(struct gn_cli *c, const struct gn_run *run, int64_t lines
 static int show(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, int64_t from,
                 bool follow, struct gn_err *err)
 {
-    int rc = gn_engine_log(e, run, from, follow, err);
+    int rc = gn_engine_log(e, run, (int)gn_args_num(&c->args, "rank", 0), from, follow, err);
 
     if (!follow && (rc == GN_E_NET || rc == GN_E_TIMEOUT || rc == GN_E_AUTH)) {
         gn_event_text(c->ctx, GN_EV_WARN, "the log may be longer over there: %s", err->msg);

@@ -86,6 +86,7 @@ static const struct gn_opt ps[] = {
 static const struct gn_opt logs[] = {
     FLAG("follow", 'f', "go on until the run is over"),
     NUMBER("tail", 0, INT_MAX, "only the last N lines"),
+    NUMBER("rank", 0, 65535, "of a run on several nodes, this process's"),
     END,
 };
 

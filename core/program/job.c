@@ -253,6 +253,8 @@ int gn_job_write(const struct gn_ctx *ctx, const struct gn_job_opts *o, struct g
     put(job, "gnj_run", o->run);
     put(job, "gnj_snapshot", o->snapshot);
     put(job, "gnj_secret", secret ? "1" : "");
+    gn_buf_addf(job, "gnj_nodes=%d\ngnj_tasks=%d\n", o->nodes > 1 ? o->nodes : 1,
+                o->gpus > 1 ? o->gpus : 1);
     rc = put_python(o, job, err);
     if (rc < 0)
         return rc;

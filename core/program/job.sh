@@ -17,6 +17,7 @@
 #   gnj_venv, gnj_local          1: in a virtual environment; 1: it installs from the work folder
 #   gnj_paths                    folders, separated by ":", that hold the project's own packages
 #   gnj_kind, gnj_file           python module pycmd shell exec command notebook caffe; its file
+#   gnj_nodes, gnj_tasks         how many nodes, and tasks on each
 #   gnj_interp, gnj_workdir      shell for gnj_file; folder to start in
 #
 # Indentation and whole-line comments are dropped when this is embedded: no here-documents.
@@ -27,7 +28,7 @@
 : "${gnj_run=}" "${gnj_snapshot=}" "${gnj_secret=}" "${gnj_tsetup=}" "${gnj_python=}"
 : "${gnj_want=True}" "${gnj_want_text=}" "${gnj_setup=none}" "${gnj_sfile=}" "${gnj_commands=}"
 : "${gnj_key=}" "${gnj_venv=}" "${gnj_local=}" "${gnj_paths=}" "${gnj_kind=}" "${gnj_file=}"
-: "${gnj_interp=}" "${gnj_workdir=}"
+: "${gnj_interp=}" "${gnj_workdir=}" "${gnj_nodes=1}" "${gnj_tasks=1}"
 
 gnj_say() {
     printf 'gnrrun: %s\n' "$*"
@@ -219,25 +220,38 @@ gnj_notebook() {
     exit 127
 }
 
+# Become the command; on several nodes, one of it for each task of the job.
+gnj_become() {
+    [ "$gnj_nodes" != 1 ] || exec "$@"
+    gnj_need srun 'several nodes are the work of Slurm'
+    # torchrun starts the processes of a node itself
+    case $1 in torchrun | */torchrun) gnj_tasks=1 ;; esac
+    gnj_port=$((20000 + ${SLURM_JOB_ID:-0} % 20000))
+    # one that fails ends all: the others would wait for it
+    exec srun --kill-on-bad-exit=1 --nodes="$gnj_nodes" --ntasks-per-node="$gnj_tasks" \
+        ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} \
+        sh "$GNRRUN_RUN_DIR/rank" "$gnj_port" "$gnj_tasks" "$@"
+}
+
 gnj_start() {
     case $gnj_kind in
-    python) exec "$gnj_py" "$gnj_file" "$@" ;;
-    module) exec "$gnj_py" -m "$gnj_file" "$@" ;;
-    pycmd) exec "$gnj_py" "$@" ;;
+    python) gnj_become "$gnj_py" "$gnj_file" "$@" ;;
+    module) gnj_become "$gnj_py" -m "$gnj_file" "$@" ;;
+    pycmd) gnj_become "$gnj_py" "$@" ;;
     shell)
         gnj_need "$gnj_interp" "'$gnj_file' asks for it"
-        exec "$gnj_interp" "$gnj_file" "$@"
+        gnj_become "$gnj_interp" "$gnj_file" "$@"
         ;;
     exec)
         if [ ! -x "$gnj_file" ]; then
             gnj_say "'$gnj_file' cannot be executed on $(uname -n)"
             exit 126
         fi
-        exec "$gnj_file" "$@"
+        gnj_become "$gnj_file" "$@"
         ;;
     command)
         gnj_need "$gnj_file"
-        exec "$gnj_file" "$@"
+        gnj_become "$gnj_file" "$@"
         ;;
     notebook) gnj_notebook "$@" ;;
     caffe)

@@ -148,7 +148,19 @@ int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until
     return rc;
 }
 
-int gn_engine_log(struct gn_engine *e, struct gn_run *run, int64_t from, bool follow,
+/* Is there such a task of it? */
+static int check_rank(const struct gn_road *road, int rank, struct gn_err *err)
+{
+    const struct gn_needs *n = &road->spec.needs;
+    long long tasks = n->nodes > 1 ? (long long)n->nodes * (n->gpus > 1 ? n->gpus : 1) : 1;
+
+    if (rank < tasks)
+        return GN_OK;
+    gn_err_set(err, GN_E_USAGE, "'%s' has no rank %d", road->run->name, rank);
+    return tasks > 1 ? gn_err_hint(err, "its ranks are 0 to %lld", tasks - 1) : err->code;
+}
+
+int gn_engine_log(struct gn_engine *e, struct gn_run *run, int rank, int64_t from, bool follow,
                   struct gn_err *err)
 {
     struct gn_road road;
@@ -159,7 +171,10 @@ int gn_engine_log(struct gn_engine *e, struct gn_run *run, int64_t from, bool fo
     road.forward = follow;
     road.aside = true;
     road.shown = &from;
-    rc = gn_road_follow(&road, err);
+    road.rank = rank;
+    rc = check_rank(&road, rank, err);
+    if (!rc)
+        rc = gn_road_follow(&road, err);
     gn_road_close(&road);
     return rc;
 }

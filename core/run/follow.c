@@ -97,11 +97,14 @@ static int show_local(struct follower *f, struct gn_err *err)
 static int open_copy(struct follower *f, struct gn_err *err)
 {
     const struct gn_ctx *ctx = f->road->e->ctx;
-    char *dir = gn_store_path(ctx, f->road->run, ""),
-         *path = gn_store_path(ctx, f->road->run, "log");
+    char *dir = gn_store_path(ctx, f->road->run, ""), *path;
+    char leaf[24] = "log";
     struct stat st;
     int rc = gn_fs_mkdirs(dir, 0700, err);
 
+    if (f->road->rank)
+        snprintf(leaf, sizeof leaf, "log.%d", f->road->rank);
+    path = gn_store_path(ctx, f->road->run, leaf);
     if (!rc) {
         f->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (f->fd < 0 || fstat(f->fd, &st) < 0)
@@ -229,7 +232,8 @@ static int finish(struct follower *f, struct gn_err *err)
     if (fdatasync(f->fd) < 0)
         return gn_err_sys(err, errno, "cannot write the log of '%s' here", f->road->run->name);
     f->ended = true;
-    f->road->run->log_bytes = f->have;
+    if (!f->road->rank)
+        f->road->run->log_bytes = f->have;
     return gn_road_note_status(f->road, &f->last, err);
 }
 
@@ -258,15 +262,17 @@ static int one_line(struct follower *f, const char *line, struct gn_err *err)
 static int follow_line(struct follower *f, struct gn_err *err)
 {
     const struct gn_ctx *ctx = f->road->e->ctx;
-    char offset[24];
+    char offset[24], rank[24];
     struct gn_far_arg args[] = {{"root", gn_road_root(f->road)},
                                 {"token", f->road->run->token},
                                 {"offset", offset},
                                 {"client", f->client},
+                                {"rank", rank},
                                 {NULL, NULL}};
     int rc;
 
     snprintf(offset, sizeof offset, "%" PRId64, f->have);
+    snprintf(rank, sizeof rank, "%d", f->road->rank);
     rc = gn_far_open(f->road->line, "follow", args, &f->far, ctx, err);
     f->reached = rc == GN_OK;
     while (!rc && !f->ended) {
@@ -329,7 +335,8 @@ static bool is_whole(const struct follower *f)
 {
     const struct gn_run *run = f->road->run;
 
-    return gn_state_over(run->state) && run->log_bytes > 0 && f->have >= run->log_bytes;
+    return gn_state_over(run->state) && !f->road->rank && run->log_bytes > 0 &&
+           f->have >= run->log_bytes;
 }
 
 int gn_road_follow(struct gn_road *road, struct gn_err *err)

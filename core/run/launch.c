@@ -118,6 +118,8 @@ static int add_program(const struct gn_road *road, const struct gn_preview *view
         gn_buf_adds(b, gn_sh_sweep);
     }
     gn_buf_adds(b, gn_sh_sup);
+    if (road->spec.needs.nodes > 1)
+        gn_buf_adds(add_file(f, sweep ? "run/m.rank" : "run/rank"), gn_job_rank);
     if (!sweep)
         return GN_OK;
     gn_buf_adds(add_file(f, "run/job"), LEAD_JOB);

@@ -145,6 +145,16 @@ static int check_shipped(const struct gn_preview *p, struct gn_err *err)
     return gn_err_hint(err, "gnrrun files --why %s says which", p->program.file);
 }
 
+static int check_nodes(const struct gn_target *target, const struct gn_spec *spec,
+                       struct gn_err *err)
+{
+    if (target->scheduler)
+        return GN_OK;
+    gn_err_set(err, GN_E_CAPACITY, "target '%s' is one machine, and %d were asked for",
+               target->name, spec->needs.nodes);
+    return gn_err_hint(err, "--nodes is for clusters: give the target 'scheduler: slurm'");
+}
+
 int gn_preview_make(const struct gn_ctx *ctx, const struct gn_config *config,
                     const struct gn_target *target, const struct gn_spec *spec, const char *run,
                     struct gn_preview *out, struct gn_err *err)
@@ -160,11 +170,15 @@ int gn_preview_make(const struct gn_ctx *ctx, const struct gn_config *config,
         .n_env = spec->n_env,
         .python = spec->python,
         .run = run,
+        .nodes = spec->needs.nodes,
+        .gpus = spec->needs.gpus,
     };
     int rc = GN_OK;
 
+    if (spec->needs.nodes > 1 && spec->words.n)
+        rc = check_nodes(target, spec, err);
     there.cwd = spec->cwd;
-    if (spec->words.n)
+    if (!rc && spec->words.n)
         rc = gn_program_resolve(&there, &config->project, &spec->words, &p.program, err);
     if (!rc && spec->words.n)
         rc = gn_setup_detect(ctx, &config->project, spec->setup, &p.setup, err);

@@ -22,6 +22,7 @@ struct gn_road {
     bool have_config;
     bool forward;   /* follow: wait for what is still to come */
     int64_t *shown; /* follow: what was shown; of the run itself, or of a look aside */
+    int rank;       /* follow: of which task of a run on several nodes; 0: the run's own log */
     bool aside;     /* the latter: `attach` does not go on from there */
 };
 

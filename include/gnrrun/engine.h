@@ -107,11 +107,11 @@ GN_MUST int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_unt
                             struct gn_err *err);
 
 /*
- * The log alone, from byte `from` on, to its end if `follow`, else to what there is now.  What
+ * The log alone (of a run on several nodes: that of task `rank`, 0: the run's own), from byte `from` on, to its end if `follow`, else to what there is now.  What
  * `attach` goes on from is not touched.
  */
-GN_MUST int gn_engine_log(struct gn_engine *e, struct gn_run *run, int64_t from, bool follow,
-                          struct gn_err *err);
+GN_MUST int gn_engine_log(struct gn_engine *e, struct gn_run *run, int rank, int64_t from,
+                          bool follow, struct gn_err *err);
 
 /* Ask the far sides how runs are (at most one connection a target); unreachable ones stay as they are. */
 GN_MUST int gn_engine_refresh(struct gn_engine *e, struct gn_run *const *runs, size_t n,

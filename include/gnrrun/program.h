@@ -100,7 +100,12 @@ struct gn_job_opts {
     const char *python;   /* --python, or NULL: a path or name over there, or a version */
     const char *run;      /* its name, becomes GNRRUN_RUN; NULL: its folder's name */
     const char *snapshot; /* id of what is shipped; NULL: setups that change files are not kept */
+    int nodes,
+        gpus; /* on more than one node srun starts "rank" for each, or for each of its GPUs */
 };
+/* The file "rank" of the run's folder, where nodes is more than one. */
+extern const char gn_job_rank[];
+
 GN_MUST int gn_job_write(const struct gn_ctx *ctx, const struct gn_job_opts *o, struct gn_buf *job,
                          struct gn_buf *env, struct gn_err *err);
 

@@ -50,12 +50,19 @@ static int add_gpus(const struct gn_needs *n, struct gn_buf *out, struct gn_err 
     return GN_OK;
 }
 
+/* On a node; on several nodes there is one for each GPU. */
+static int tasks_of(const struct gn_needs *n)
+{
+    return n->nodes > 1 && n->gpus > 1 ? n->gpus : 1;
+}
+
 static void add_sizes(const struct gn_job_wish *w, struct gn_buf *out)
 {
     const struct gn_needs *n = w->needs;
 
     if (n->cpus)
-        gn_buf_addf(out, "#SBATCH --cpus-per-task=%d\n", n->cpus);
+        gn_buf_addf(out, "#SBATCH --cpus-per-task=%d\n",
+                    n->cpus > tasks_of(n) ? n->cpus / tasks_of(n) : 1);
     if (n->memory_bytes)
         gn_buf_addf(out, "#SBATCH --mem=%" PRIu64 "M\n", (n->memory_bytes + MIB - 1) / MIB);
     if (w->time_s)
@@ -80,18 +87,17 @@ static int add_raw(const struct gn_target *t, struct gn_buf *out, struct gn_err 
 static int head(const struct gn_job_wish *w, struct gn_buf *out, struct gn_err *err)
 {
     const struct gn_target *t = w->target;
-    int rc;
+    const struct gn_needs *n = w->needs;
+    int tasks = tasks_of(n), rc;
 
-    if (w->needs->nodes > 1)
-        return gn_err_set(err, GN_E_CONFIG, "this version starts a job on one node only");
     gn_buf_addf(out,
                 "#!/bin/sh\n"
                 "#SBATCH --job-name=%s\n"
-                "#SBATCH --nodes=1\n"
-                "#SBATCH --ntasks=1\n"
+                "#SBATCH --nodes=%d\n"
+                "#SBATCH --ntasks-per-node=%d\n"
                 "#SBATCH --no-requeue\n"
                 "#SBATCH --signal=B:USR1@%d\n",
-                w->name, WARN_S);
+                w->name, n->nodes > 1 ? n->nodes : 1, tasks, WARN_S);
     if (w->members)
         gn_buf_addf(out, "#SBATCH --array=1-%" PRId64, w->members);
     if (w->members && w->parallel)

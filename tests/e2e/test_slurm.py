@@ -162,6 +162,61 @@ class Queue(Case):
         self.assertGreaterEqual(len(asked), 2)
         self.assertTrue(all(b - a >= 59 for a, b in zip(asked, asked[1:])), asked)
 
+    RENDEZVOUS = """import os, socket, sys, time
+rank, size = int(os.environ['RANK']), int(os.environ['WORLD_SIZE'])
+where = (os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT']))
+print('rank', rank, 'of', size, os.environ['LOCAL_RANK'], os.environ['LOCAL_WORLD_SIZE'], os.environ['NODE_RANK'], *sys.argv[1:], flush=True)
+if rank == 0:
+    server = socket.create_server(where)
+    said = sorted(server.accept()[0].makefile().readline().strip() for _ in range(size - 1))
+    print('heard', *said)
+else:
+    end = time.time() + 30
+    while True:
+        try:
+            s = socket.create_connection(where)
+            break
+        except OSError:
+            if time.time() > end:
+                raise
+            time.sleep(0.1)
+    s.sendall(b'%d on %s\\n' % (rank, os.environ['SLURMD_NODENAME'].encode()))
+open('out.%d' % rank, 'w').write('x')
+sys.exit(int(os.environ.get('FAIL', '-1')) == rank)
+"""
+
+    def test_two_nodes_find_each_other(self):
+        self.w.write("train.py", self.RENDEZVOUS)
+        p = self.good(self.w.gn("train.py", "-t", "cluster", "--nodes", "2", "a b"))
+        first, second = CLUSTER.nodes[:2]
+        self.assertEqual(p.out.decode().splitlines(), ["rank 0 of 2 0 1 0 a b", "heard 1 on " + second])
+        self.assertEqual(self.w.gn("logs", "--rank", "1").out, b"rank 1 of 2 0 1 1 a b\n")
+        self.assertEqual(self.w.gn("logs", "--rank", "1", "--tail", "0").out, b"")
+        self.assertEqual((self.w.read("out.0"), self.w.read("out.1")), (b"x", b"x"))
+        p = self.w.gn("logs", "--rank", "2")
+        self.assertEqual(p.code, 101)
+        self.assertIn("no rank 2", p.err)
+        # a task for each GPU; one that fails ends the run
+        p = self.w.gn("train.py", "-t", "cluster", "--nodes", "2", "--gpus", "2", "--env", "FAIL=3")
+        self.assertEqual(p.code, 1, p.err)
+        self.assertIn(b"rank 0 of 4 0 2 0", p.out)
+        self.assertEqual(self.w.gn("logs", "--rank", "3").out, b"rank 3 of 4 1 2 1\n")
+
+    def test_several_nodes_are_stopped_and_refused_where_there_is_one(self):
+        self.w.write("train.py", "import os, signal, sys, time\ndef end(*_):\n    print('saving', os.environ['RANK'], flush=True)\n    sys.exit(0)\n"
+                                 "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\ntime.sleep(300)\n")
+        p = self.w.popen("train.py", "-t", "cluster", "--nodes", "2")
+        wait_until("the first to speak", lambda: b"up" in self.w.local_log("proj-1"), 40)
+        wait_until("the second to speak", lambda: self.w.gn("logs", "--rank", "1").out == b"up\n", 40)
+        self.good(self.w.gn("stop"))
+        p.communicate(timeout=60)
+        self.assertIn(b"saving 0\n", self.w.local_log("proj-1"))
+        self.assertIn(b"saving 1\n", self.w.gn("logs", "--rank", "1").out)
+        self.assertEqual(self.w.show()["state"], "stopped")
+        p = self.w.gn("train.py", "-t", "ravan", "--nodes", "2")
+        self.assertEqual(p.code, 106, p.err)
+        self.assertIn("'ravan' is one machine", p.err)
+
     def test_a_sweep_of_a_hundred_is_one_array(self):
         self.w.write("train.py", "import os, sys\nopen(os.path.join(os.environ['HOME'], 'began'), 'a').write(sys.argv[2] + '\\n')\n"
                                  "print('loss=%s' % sys.argv[2])\nopen('out.txt', 'w').write(os.environ['SLURM_ARRAY_TASK_ID'])\n"

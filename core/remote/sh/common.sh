@@ -530,10 +530,10 @@ from_exit() {
     if first "$1/sup.id"; then host=${line##* }; fi
 }
 
-# tell TOKEN: its status line, from what state_of found.
+# tell TOKEN: its status line, from what state_of found; with the size of $log, if that is another one.
 tell() {
     size=-1
-    [ "$state" = none ] || size_of "$v1/runs/$1/log" || size=-1
+    [ "$state" = none ] || size_of "${log:-$v1/runs/$1/log}" || size=-1
     say "st $1 state=$state code=$code sig=$sig reason=$reason start=$start end=$end now=$(now)" \
         "log=$size setup=$setup host=$host"
 }

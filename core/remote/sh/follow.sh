@@ -1,5 +1,5 @@
-# follow.sh - the log of the run a_token from byte a_offset on, as it grows, until the
-# run is over and all of it is sent.
+# follow.sh - the log of the run a_token (of its task a_rank) from byte a_offset on, as it grows, until
+# the run is over and all of it is sent.
 
 # gone: has our client left?  Its end of the connection is our parent.
 gone() {
@@ -52,9 +52,9 @@ replace() {
 send() {
     math "$size" - "$offset"
     say "d $r"
-    bytes "$d/log" "$offset" "$r" || exit 1
+    bytes "$log" "$offset" "$r" || exit 1
     offset=$size
-    if size_of "$d/log" && more "$offset" "$size"; then exit 1; fi
+    if size_of "$log" && more "$offset" "$size"; then exit 1; fi
 }
 
 # news: the status line, if it says something new.
@@ -98,10 +98,10 @@ follow() {
         if over; then done_=1; fi
         if [ "$done_" = 0 ] || [ -z "$told" ]; then news; fi
         size=0
-        if [ "$state" != none ] && ! size_of "$d/log"; then
+        if [ "$state" != none ] && ! size_of "$log"; then
             size=0
             # it is there: only our look at it failed, on a machine short of processes for one
-            if [ -f "$d/log" ]; then size=$offset done_=0; fi
+            if [ -f "$log" ]; then size=$offset done_=0; fi
         fi
         if more "$offset" "$size"; then die sys "the log has $size bytes, fewer than the $offset that were read"; fi
         if more "$size" "$offset"; then
@@ -118,7 +118,9 @@ main() {
     greet
     find_root
     word "${a_token:=}"
-    d=$v1/runs/$a_token offset=${a_offset:-0} poll=${a_poll:-1}
+    case ${a_rank:=0} in 0) log=log ;; *) log=log.$a_rank ;; esac
+    number "$a_rank" || die proto "rank is no number: $a_rank"
+    d=$v1/runs/$a_token log=$v1/runs/$a_token/$log offset=${a_offset:-0} poll=${a_poll:-1}
     number "$offset" || die proto "offset is no number: $offset"
     case $poll in [1-5]) ;; *) poll=1 ;; esac
     know_parent

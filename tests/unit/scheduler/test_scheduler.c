@@ -36,7 +36,7 @@ static void what_is_needed_becomes_directives(void **state)
     assert_string_equal(out.ptr, "#!/bin/sh\n"
                                  "#SBATCH --job-name=p-1a\n"
                                  "#SBATCH --nodes=1\n"
-                                 "#SBATCH --ntasks=1\n"
+                                 "#SBATCH --ntasks-per-node=1\n"
                                  "#SBATCH --no-requeue\n"
                                  "#SBATCH --signal=B:USR1@30\n"
                                  "#SBATCH --cpus-per-task=8\n"
@@ -66,6 +66,23 @@ static void what_is_not_given_is_the_sites(void **state)
     assert_null(strstr(out.ptr, "--mem"));
     assert_null(strstr(out.ptr, "--gres"));
     assert_null(strstr(out.ptr, "--partition"));
+    gn_buf_clear(&out);
+}
+
+static void several_nodes_have_a_task_for_each_gpu(void **state)
+{
+    char c[] = "c";
+    struct gn_needs needs = {.nodes = 2, .gpus = 4, .cpus = 16};
+    struct gn_target t = {.name = c};
+    struct gn_job_wish w = {.name = "p-1a", .needs = &needs, .target = &t};
+    struct gn_buf out = GN_BUF_INIT(10000);
+    struct gn_err err = GN_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_OK);
+    assert_non_null(strstr(out.ptr, "\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=4\n"));
+    assert_non_null(strstr(out.ptr, "\n#SBATCH --cpus-per-task=4\n"));
+    assert_non_null(strstr(out.ptr, "\n#SBATCH --gres=gpu:4\n"));
     gn_buf_clear(&out);
 }
 
@@ -122,6 +139,7 @@ int main(void)
         cmocka_unit_test(each_is_found_by_its_name),
         cmocka_unit_test(what_is_needed_becomes_directives),
         cmocka_unit_test(what_is_not_given_is_the_sites),
+        cmocka_unit_test(several_nodes_have_a_task_for_each_gpu),
         cmocka_unit_test(a_sweep_is_one_array),
         cmocka_unit_test(no_value_leaves_its_line),
     };
