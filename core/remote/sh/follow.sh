@@ -40,6 +40,15 @@ replace() {
             members "$f1" none
             # not the parent's group or session: only it and what hangs below it
             signal TERM
+            # what it was just about to start was not among them, and a shell waits for that
+            (
+                n=0
+                while [ "$n" -lt 5 ] && sleep 1 && same "$f1" "$f2"; do
+                    members "$f1" none
+                    signal TERM
+                    n=$((n + 1))
+                done
+            ) </dev/null >/dev/null 2>&1 &
         fi
         seen=''
     fi
