@@ -298,7 +298,9 @@ static int read_draft(const struct gn_reading *in, const struct gn_yaml_node *n,
         load_modules(d);
     if (!rc && d->scheduler && strcmp(d->scheduler, "slurm") == 0)
         t->scheduler = gn_strdup(d->scheduler);
-    else if (!rc && d->scheduler && strcmp(d->scheduler, "direct") != 0)
+    else if (!rc && d->scheduler && strcmp(d->scheduler, "direct") == 0)
+        t->direct = true;
+    else if (!rc && d->scheduler)
         make_later(in, n, t, "its scheduler is ", d->scheduler);
     return rc;
 }

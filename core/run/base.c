@@ -106,6 +106,36 @@ void gn_base_settle(const struct gn_road *road, const char *key, const struct gn
     free(path);
 }
 
+static void keep_note(const struct gn_road *road, const char *key, const char *text, size_t n)
+{
+    char *path = note_path(road, key, ""), *dir = gn_printf("%s/ship", road->e->ctx->state_dir);
+    struct gn_err why = GN_ERR_INIT;
+
+    if (gn_fs_mkdirs(dir, 0700, &why) || gn_fs_replace(path, text, n, 0600, &why))
+        gn_event_text(road->e->ctx, GN_EV_DEBUG, "%s", why.msg);
+    free(dir);
+    free(path);
+}
+
+char *gn_base_queue(const struct gn_road *road)
+{
+    struct gn_buf b = GN_BUF_INIT(16);
+    struct gn_err ignored = GN_ERR_INIT;
+    char *path = note_path(road, "queue", "");
+    bool known = !gn_fs_read(path, &b, &ignored) && b.len;
+
+    free(path);
+    if (known && road->e->scheduler && road->e->scheduler(b.ptr))
+        return gn_buf_detach(&b);
+    gn_buf_clear(&b);
+    return NULL;
+}
+
+void gn_base_note_queue(const struct gn_road *road, const char *name)
+{
+    keep_note(road, "queue", name, strlen(name));
+}
+
 /* --- the line itself: a letter for each thing that is known of it --------------------------- */
 
 bool gn_base_line_note(const struct gn_road *road, char letter)
@@ -123,8 +153,7 @@ bool gn_base_line_note(const struct gn_road *road, char letter)
 void gn_base_note_line(const struct gn_road *road, bool zstd, bool plain)
 {
     bool in = road->line->takes_inline == GN_YES;
-    struct gn_err ignored = GN_ERR_INIT;
-    char text[4] = "", *path, *dir;
+    char text[4] = "";
     size_t n = 0;
 
     if (gn_base_line_note(road, 'z') == zstd && gn_base_line_note(road, 'i') == in &&
@@ -136,10 +165,5 @@ void gn_base_note_line(const struct gn_road *road, bool zstd, bool plain)
         text[n++] = 'i';
     if (plain)
         text[n++] = 'q';
-    path = note_path(road, "line", "");
-    dir = gn_printf("%s/ship", road->e->ctx->state_dir);
-    if (gn_fs_mkdirs(dir, 0700, &ignored) || gn_fs_replace(path, text, n, 0600, &ignored))
-        gn_event_text(road->e->ctx, GN_EV_DEBUG, "%s", ignored.msg);
-    free(dir);
-    free(path);
+    keep_note(road, "line", text, n);
 }

@@ -287,6 +287,18 @@ static int trial(struct gn_road *road, bool *sure, struct gn_err *err)
     return rc;
 }
 
+/* A queue was found where nobody had said that there is one: it starts the run then, and every one to come. */
+static bool take_queue(struct gn_road *road)
+{
+    if (road->target.scheduler || !*road->queue || !road->e->scheduler(road->queue))
+        return false;
+    road->target.scheduler = gn_strdup(road->queue);
+    gn_base_note_queue(road, road->queue);
+    gn_event_text(road->e->ctx, GN_EV_NOTE, "'%s' has a batch queue: %s becomes a job of %s",
+                  road->target.name, road->run->name, road->queue);
+    return true;
+}
+
 int gn_road_launch(struct gn_road *road, struct gn_err *err)
 {
     const struct gn_ctx *ctx = road->e->ctx;
@@ -299,6 +311,10 @@ int gn_road_launch(struct gn_road *road, struct gn_err *err)
             return GN_OK;
         if (n + 1 == TRIALS)
             break;
+        if (take_queue(road)) {
+            gn_err_clear(err);
+            continue;
+        }
         if (rc == GN_E_CHANGED && n < 3) {
             gn_event_text(ctx, GN_EV_NOTE, "%s; reading again", err->msg);
             continue;

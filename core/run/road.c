@@ -18,6 +18,9 @@ int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road, 
         road->have_config = true;
         rc = gn_target_resolve(e->ctx, &road->config, run->target, &road->target, err);
     }
+    if (!rc && road->target.type == GN_TARGET_SSH && !road->target.scheduler &&
+        !road->target.direct)
+        road->target.scheduler = gn_base_queue(road);
     if (rc)
         gn_road_close(road);
     return rc;

@@ -22,6 +22,7 @@ struct gn_road {
     bool have_config;
     bool forward;   /* follow: wait for what is still to come */
     int64_t *shown; /* follow: what was shown; of the run itself, or of a look aside */
+    char queue[16]; /* launch: the batch queue that was found there */
     int rank;       /* follow: of which task of a run on several nodes; 0: the run's own log */
     bool aside;     /* the latter: `attach` does not go on from there */
 };
@@ -76,6 +77,9 @@ void gn_base_settle(const struct gn_road *road, const char *key, const struct gn
                     const struct gn_manifest *tree);
 /* What the line takes: 'z' zstd, 'i' programs as commands, 'q' those in plain quotes; and noting it. */
 bool gn_base_line_note(const struct gn_road *road, char letter);
+/* The batch queue that was found there, or NULL; the caller's.  And noting it. */
+char *gn_base_queue(const struct gn_road *road);
+void gn_base_note_queue(const struct gn_road *road, const char *name);
 void gn_base_note_line(const struct gn_road *road, bool zstd, bool plain);
 
 /* --- dialing in a thread (dial.c) --- */

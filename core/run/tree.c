@@ -90,6 +90,14 @@ static void shipping_clear(struct shipping *s)
     free(s->bases);
 }
 
+/* "": whatever is found there. */
+static const char *started_by(const struct gn_target *t)
+{
+    if (t->scheduler)
+        return t->scheduler;
+    return t->direct || t->type == GN_TARGET_LOCAL ? "direct" : "";
+}
+
 static int ask(struct shipping *s, const char *sure, struct gn_err *err)
 {
     const struct gn_cargo *c = s->cargo;
@@ -110,6 +118,7 @@ static int ask(struct shipping *s, const char *sure, struct gn_err *err)
                                       {"resume", s->resume ? "1" : "0"},
                                       {"lanes", *sure ? "0" : s->lanes},
                                       {"client", s->road->client},
+                                      {"sched", started_by(&s->road->target)},
                                       {"start", "1"},
                                       {NULL, NULL}};
 
@@ -126,8 +135,21 @@ struct answer {
     int64_t parts;
 };
 
+/* Then nothing was taken. */
+static int found_queue(const struct shipping *s, struct gn_err *err)
+{
+    const char *name = s->road->target.name;
+
+    gn_err_set(err, GN_E_CONFIG, "'%s' is the login node of a batch queue (%s)", name,
+               s->road->queue);
+    return gn_err_hint(err,
+                       "if programs may be started on it all the same, say 'scheduler: direct' in "
+                       "its entry in config.yaml");
+}
+
 static int read_answer(struct shipping *s, struct answer *a, struct gn_err *err)
 {
+    char queue[sizeof s->road->queue];
     const char *line;
     int rc = gn_far_expect(s->parcel.far, "launch", &line, s->road->e->ctx, err);
 
@@ -137,6 +159,11 @@ static int read_answer(struct shipping *s, struct answer *a, struct gn_err *err)
         !gn_far_field(line, "snap", a->snap, sizeof a->snap) ||
         !gn_far_field(line, "base", a->base, sizeof a->base))
         return gn_err_set(err, GN_E_PROTO, "the far side did not say what it lacks");
+    if (gn_far_field(line, "queue", queue, sizeof queue) && strcmp(queue, "-") != 0 &&
+        strspn(queue, "abcdefghijklmnopqrstuvwxyz") == strlen(queue)) {
+        memcpy(s->road->queue, queue, sizeof queue);
+        return found_queue(s, err);
+    }
     a->zstd = gn_far_number(line, "zstd", 0) == 1;
     a->plain = gn_far_number(line, "plain", 0) == 1;
     a->parts = gn_far_number(line, "parts", 0);

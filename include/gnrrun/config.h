@@ -42,7 +42,8 @@ struct gn_target {
     int nice;        /* -1: not given (10 where shared, else 0) */
     char *python;    /* interpreter over there; NULL: look for one */
     char *setup;     /* sh lines before every run there (module load ...); NULL: none */
-    char *scheduler; /* "slurm"; NULL: programs are started on the host itself */
+    char *scheduler; /* "slurm"; NULL: programs are started on the host itself, */
+    bool direct;     /* and that was said; else a queue that is found there is used */
     char *partition, *account, *qos; /* of its queue; NULL: the site's own */
     struct gn_strs submit;           /* more options for it, as the site's manual has them */
     struct gn_strs tags;

@@ -103,7 +103,8 @@ int64_t gn_far_number(const char *line, const char *key, int64_t otherwise);
 extern const char gn_sh_common[];
 extern const char gn_sh_arrive[]; /* parts of some (ops.def): how a tree comes in, */
 extern const char gn_sh_read[];   /* how files are read, */
-extern const char gn_sh_work[];   /* how a run gets its folder and starts */
+extern const char gn_sh_work[];   /* how a run gets its folder and starts, */
+extern const char gn_sh_site[];   /* what stands before the machine */
 extern const char gn_sh_sup[];
 extern const char gn_sh_sweep[]; /* goes between common and sup, with work, in a sweep */
 extern const char gn_sh_queue[]; /* how a batch queue starts a run, */

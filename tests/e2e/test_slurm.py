@@ -65,6 +65,21 @@ class Queue(Case):
         show = self.w.show()
         self.assertEqual((show["state"], show["status"]), ("failed", 7))
 
+    def test_a_queue_that_nobody_named_is_found(self):
+        self.w.write("train.py", "import os\nprint('node', os.environ.get('SLURMD_NODENAME'))\n")
+        p = self.good(self.w.gn("train.py", "-t", "ravan"))
+        self.assertIn("'ravan' has a batch queue: proj-1 becomes a job of slurm", p.err)
+        self.assertIn(p.out.decode().split()[1], CLUSTER.nodes)
+        # and from then on is known
+        p = self.good(self.w.gn("train.py", "-t", "ravan", "--name", "again"))
+        self.assertNotIn("batch queue", p.err)
+        self.assertIn(p.out.decode().split()[1], CLUSTER.nodes)
+        self.target(scheduler="direct")
+        p = self.good(self.w.gn("train.py", "-t", "cluster"))
+        self.assertEqual(p.out, b"node None\n")
+        checked = json.loads(self.w.gn("targets", "ravan", "--check", "--json").out)
+        self.assertEqual(checked["scheduler"], "slurm")
+
     def test_what_it_waits_for_is_said_and_it_can_be_taken_out(self):
         self.fill()
         self.w.write("train.py", "print('ran')")

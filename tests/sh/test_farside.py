@@ -55,7 +55,7 @@ def quote(word):
 
 SUP = strip('common') + strip('sup')
 with open(os.path.join(SH, '..', 'ops.def')) as f:
-    PARTS = {op: [part for part in ('arrive', 'read', 'work') if part.upper() in parts]
+    PARTS = {op: [part for part in ('arrive', 'read', 'work', 'site') if part.upper() in parts]
              for op, parts in re.findall(r'^GN_OP\((\w+), (.*)\)$', f.read(), re.M)}
 
 
@@ -885,7 +885,7 @@ class FakeQueue:
         if os.path.isdir(self.host.v1('snap')):
             shutil.rmtree(self.host.v1('snap'))
             os.mkdir(self.host.v1('snap'))
-        out = launch(self.host, job, tree=tree, data=tar_of(members), **kw)
+        out = launch(self.host, job, tree=tree, data=tar_of(members), sched='slurm', **kw)
         self.tokens.append(out[0])
         return out
 
@@ -1049,7 +1049,7 @@ def sweep(host, n, job, **kw):
     if os.path.isdir(host.v1('snap')):
         shutil.rmtree(host.v1('snap'))
         os.mkdir(host.v1('snap'))
-    token, _, out = launch(host, job, data=tar_of(sweep_members(n, job, **kw)))
+    token, _, out = launch(host, job, data=tar_of(sweep_members(n, job, **kw)), sched='slurm' if kw.get('queue') else 'direct')
     check(len(out) == 2 and out[1] == 'end', 'launch said %r' % out)
     return token
 
@@ -1062,6 +1062,60 @@ def statuses(host, token, n):
 
 def marks(folder):
     return sorted(os.listdir(folder), key=lambda name: [int(x) if x.isdigit() else 0 for x in name.split('.')])
+
+
+def test_site(host):
+    """Where a batch queue answers nothing is started beside it, unless that was said."""
+    folder, was = os.path.join(host.base, 'site'), host.env
+    os.makedirs(folder)
+
+    def command(name, text):
+        path = os.path.join(folder, name)
+        with open(path, 'w') as f:
+            f.write('#!/bin/sh\necho x >>%s/%s.asked\n%s\n' % (folder, name, text))
+        os.chmod(path, 0o755)
+
+    def found(**kw):
+        token, line, out = launch(host, 'true', **kw)
+        queue = fields(line)['queue']
+        check(len(out) == (2 if queue == '-' else 0), '%s: %s' % (queue, out))
+        check(os.path.exists(host.v1('runs', token)) == (queue == '-'), 'made with ' + queue)
+        return queue
+
+    def forget():
+        if os.path.exists(host.v1('queue.none')):
+            os.unlink(host.v1('queue.none'))
+        for name in os.listdir(folder):
+            os.unlink(os.path.join(folder, name))
+
+    host.env = dict(host.env, PATH=folder + ':' + host.env['PATH'])
+    host.env.pop('SGE_ROOT', None)
+    forget()
+    try:
+        command('sbatch', 'exit 1')
+        command('sinfo', 'echo debug up')
+        check(found() == 'slurm', 'slurm')
+        check(found(base='', sched='direct') == '-', 'direct')
+        check('scheduler=slurm' in host.far('probe').line(), 'probe')
+        forget()
+        # it is installed and does not answer: asked once an hour
+        command('sbatch', 'exit 1')
+        command('sinfo', 'exit 1')
+        check(found() == '-' and found() == '-', 'no answer')
+        with open(os.path.join(folder, 'sinfo.asked')) as f:
+            check(f.read() == 'x\n', 'asked again')
+        forget()
+        command('qsub', 'exit 1')
+        command('qstat', 'case "$*" in -help) echo "GE 8.1.9" ;; esac')
+        check(found() == 'sge', 'sge')
+        forget()
+        command('qsub', 'exit 1')
+        command('qstat', 'case "$*" in -B) echo Server ;; *) echo "usage: qstat" >&2; exit 2 ;; esac')
+        check(found() == 'pbs', 'pbs')
+        forget()
+        check(found() == '-', 'none')
+    finally:
+        host.env = was
 
 
 def test_sweep(host):
@@ -1647,7 +1701,7 @@ def test_probe(host):
     out = host.far('probe').lines()
     f = fields(out[0])
     for key in ('os arch host boot cores load mem_kb mem_free_kb free_kb inodes_free tar zstd hash python '
-                'pyver uv conda writable setsid users kill_user_processes').split():
+                'pyver uv conda writable setsid users kill_user_processes scheduler').split():
         check(re.fullmatch('[^ ]+', f.get(key, '')), '%s in %s' % (key, out[0]))
     check(f['os'] == 'Linux' and f['writable'] == '1' and int(f['mem_kb']) > 0 and int(f['free_kb']) > 0, f)
     tiny = host.shell == 'tiny'

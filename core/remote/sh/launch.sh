@@ -256,6 +256,14 @@ bring() {
     tick_stop
 }
 
+# ask_for_queue: one that is installed and does not answer is not asked again for an hour.
+ask_for_queue() {
+    [ ! -e "$v1/queue.none" ] || [ -z "$(find "$v1/queue.none" -prune -mmin -60 2>/dev/null)" ] || return 0
+    find_queue
+    if [ "$queue" != - ] || ! { has sbatch || has qsub; }; then return; fi
+    { : >"$v1/queue.none"; } 2>/dev/null || :
+}
+
 # as_thought: does what is on its way without having been asked for fit?
 as_thought() {
     [ -n "${a_sure:-}" ] || return 0
@@ -277,7 +285,11 @@ main() {
     choose_zstd
     what_is_there
     [ -z "$a_token" ] || state_of "$run"
-    if [ "$state" = none ] && as_thought && [ "$snap$a_token" != have ]; then
+    queue=-
+    if [ -n "$a_token" ] && [ -z "${a_sched:-}" ]; then
+        case $state in none | prepared) ask_for_queue ;; esac
+    fi
+    if [ "$state$queue" = none- ] && as_thought && [ "$snap$a_token" != have ]; then
         if [ "$snap" = full ]; then begin_full; else begin; fi
         make_lanes
     fi
@@ -285,8 +297,9 @@ main() {
     */bash | */zsh | */dash | */ksh | */mksh | */ash | */sh) plain=1 ;;
     *) plain=0 ;;
     esac
-    say "launch run=$state snap=$snap base=${base:--} zstd=$zstd parts=$parts plain=$plain lanes=$lanes dir=${t##*/}"
-    if ! as_thought; then
+    say "launch run=$state snap=$snap base=${base:--} zstd=$zstd parts=$parts plain=$plain lanes=$lanes dir=${t##*/} queue=$queue"
+    # a login node is nobody's to train on, unless that was said
+    if [ "$queue" != - ] || ! as_thought; then
         cat >/dev/null
         exit 0
     fi

@@ -12,15 +12,6 @@ count() {
     if number "$1"; then w=$1; fi
 }
 
-# limited COMMAND...: not for ever; a driver in trouble never answers.
-limited() {
-    if has timeout && timeout 1 true 2>/dev/null; then
-        timeout 10 "$@"
-    else
-        "$@"
-    fi 2>/dev/null </dev/null
-}
-
 system() {
     plain "$(uname -s)" && line="os=$w"
     plain "$(uname -m)" && line="$line arch=$w"
@@ -92,8 +83,8 @@ tools() {
     line="$line hash=$hash"
     plain "$(command -v python3 || command -v python)" && python=$w
     pyver=''
-    [ "$python" = - ] || pyver=$(limited python3 -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' ||
-        limited python -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+    [ "$python" = - ] || pyver=$(briefly python3 -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' ||
+        briefly python -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
     plain "$pyver"
     line="$line python=$python pyver=$w"
     have uv && line="$line uv=$w"
@@ -103,7 +94,7 @@ tools() {
     # on some machines whatever a user left running dies at logout
     kill=''
     if has loginctl; then
-        kill=$(limited loginctl show-session "${XDG_SESSION_ID:-self}" -p KillUserProcesses)
+        kill=$(briefly loginctl show-session "${XDG_SESSION_ID:-self}" -p KillUserProcesses)
     fi
     plain "${kill#*=}" && line="$line kill_user_processes=$w"
 }
@@ -111,8 +102,8 @@ tools() {
 # gpus: a line for each; procs counts the processes of everybody on it.
 gpus() {
     has nvidia-smi || return 0
-    apps=$(limited nvidia-smi --query-compute-apps=gpu_uuid --format=csv,noheader)
-    limited nvidia-smi --query-gpu=index,uuid,name,memory.total,memory.used,utilization.gpu \
+    apps=$(briefly nvidia-smi --query-compute-apps=gpu_uuid --format=csv,noheader)
+    briefly nvidia-smi --query-gpu=index,uuid,name,memory.total,memory.used,utilization.gpu \
         --format=csv,noheader,nounits | APPS=$apps awk -F ', *' '
         BEGIN {
             n = split(ENVIRON["APPS"], app, "\n")
@@ -153,6 +144,8 @@ main() {
     memory
     disk
     tools
+    find_queue
+    line="$line scheduler=$queue"
     tick_stop
     say "probe $line"
     gpus

@@ -14,5 +14,8 @@ const char gn_sh_arrive[] = "";
 extern const char gn_sh_read[];
 const char gn_sh_read[] = "";
 
+extern const char gn_sh_site[];
+const char gn_sh_site[] = "";
+
 extern const char gn_sh_work[];
 const char gn_sh_work[] = "";
