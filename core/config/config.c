@@ -23,6 +23,8 @@ void gn_target_clear(struct gn_target *t)
     free(t->setup);
     free(t->scheduler);
     free(t->partition);
+    free(t->pe);
+    free(t->gpu_resource);
     free(t->account);
     free(t->qos);
     gn_strs_clear(&t->submit);

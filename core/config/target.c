@@ -25,6 +25,8 @@ static void copy_target(struct gn_target *to, const struct gn_target *from)
     to->setup = gn_strdup(from->setup);
     to->scheduler = gn_strdup(from->scheduler);
     to->partition = gn_strdup(from->partition);
+    to->pe = gn_strdup(from->pe);
+    to->gpu_resource = gn_strdup(from->gpu_resource);
     to->account = gn_strdup(from->account);
     to->qos = gn_strdup(from->qos);
     memset(&to->submit, 0, sizeof to->submit);

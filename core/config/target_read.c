@@ -210,6 +210,8 @@ static const struct gn_key target_keys[] = {
     {"modules", read_modules, offsetof(struct draft, modules), 0},
     {"account", gn_read_line, T(account), 0},
     {"qos", gn_read_line, T(qos), 0},
+    {"pe", gn_read_line, T(pe), 0},
+    {"gpu_resource", gn_read_line, T(gpu_resource), 0},
     {"submit", gn_read_strs, T(submit), 0},
     {"gpu", gn_read_later, 0, 0},
     {"gpus", gn_read_later, 0, 0},
@@ -296,7 +298,8 @@ static int read_draft(const struct gn_reading *in, const struct gn_yaml_node *n,
         rc = t->type == GN_TARGET_LOCAL ? check_local(in, n, err) : settle_hosts(in, n, d, err);
     if (!rc)
         load_modules(d);
-    if (!rc && d->scheduler && strcmp(d->scheduler, "slurm") == 0)
+    if (!rc && d->scheduler &&
+        (strcmp(d->scheduler, "slurm") == 0 || strcmp(d->scheduler, "sge") == 0))
         t->scheduler = gn_strdup(d->scheduler);
     else if (!rc && d->scheduler && strcmp(d->scheduler, "direct") == 0)
         t->direct = true;

@@ -1064,6 +1064,63 @@ def marks(folder):
     return sorted(os.listdir(folder), key=lambda name: [int(x) if x.isdigit() else 0 for x in name.split('.')])
 
 
+SGE_SAYS = """<?xml version='1.0'?>
+<job_info>
+  <queue_info>
+    <job_list state="running">
+      <JB_job_number>7</JB_job_number>
+      <JB_name>gn-p-1a</JB_name>
+      <state>r</state>
+      <tasks>2</tasks>
+    </job_list>
+    <job_list state="running"><!-- $(id) -->
+      <JB_job_number>8</JB_job_number>
+      <JB_name>other $(touch /tmp/x) a|b</JB_name>
+      <state>%s</state>
+    </job_list>
+    <job_list state="pending">
+      <JB_job_number>x9</JB_job_number>
+      <state>qw</state>
+    </job_list>
+    <job_list state="pending">
+      <JB_job_number>7</JB_job_number>
+      <JB_name>gn-p-1a</JB_name>
+      <state>qw</state>
+      <tasks>3-9:1</tasks>
+    </job_list>
+"""
+
+
+def test_queue_words_sge(host):
+    """What Grid Engine's own words become; what is no answer of its is none."""
+    folder = os.path.join(host.base, 'sge')
+    os.makedirs(folder)
+    with open(os.path.join(folder, 'qstat'), 'w') as f:
+        f.write('#!/bin/sh\ncat %s/says\nexit $(cat %s/rc)\n' % (folder, folder))
+    with open(os.path.join(folder, 'qdel'), 'w') as f:
+        f.write('#!/bin/sh\necho "$*"\n')
+    for name in ('qstat', 'qdel'):
+        os.chmod(os.path.join(folder, name), 0o755)
+
+    def words(says, do='q_list', rc=0):
+        for name, text in (('says', says), ('rc', str(rc)), ('do', strip('common') + strip('queue') + strip('sge') + do + '\n')):
+            with open(os.path.join(folder, name), 'w') as f:
+                f.write(text)
+        p = subprocess.run([*host.argv, os.path.join(folder, 'do')], env=dict(host.env, PATH=folder + ':' + host.env['PATH']),
+                           capture_output=True, text=True, timeout=20)
+        return p.stdout.splitlines() if p.returncode == 0 else None
+
+    for state, want in (('r', 'running -'), ('t', 'running -'), ('dr', 'running -'), ('S', 'running -'), ('qw', 'queued -'),
+                        ('hqw', 'queued held'), ('Eqw', 'queued error'), ('Rq', 'running -'), ('new', 'queued -')):
+        check(words(SGE_SAYS % state) == ['7.2 running - p-1a', '8 %s othertouchtmpxab' % want, '7 queued - p-1a'], state)
+    check(words(SGE_SAYS % 'r', rc=1) is None, 'a failure')
+    check(words('garbage\n<JB_job_number>1\n</job_list') == [], 'garbage')
+    says = ''.join('<job_list>\n<JB_job_number>%d</JB_job_number>\n<state>%s</state>\n<tasks>%d</tasks>\n</job_list>\n' % j
+                   for j in ((5, 'r', 1), (5, 'qw', 2), (55, 'qw', 3), (5, 'hqw', 4)))
+    check(words(says, 'q_drop 5') == ['5.2 5.4'], 'what waits of it')
+    check(words(says, 'q_drop 6') == [], 'nothing waits of it')
+
+
 def test_site(host):
     """Where a batch queue answers nothing is started beside it, unless that was said."""
     folder, was = os.path.join(host.base, 'site'), host.env

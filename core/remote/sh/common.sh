@@ -363,8 +363,13 @@ again() {
 }
 
 # in_session COMMAND...: become it, in a session of our own if there is a way, with
-# interrupts as they are by default: a shell ignores them in what it starts aside.
+# interrupts as they are by default: a shell ignores them in what it starts aside.  Grid Engine ends what is in
+# a job's own group, and would miss what is not.
 in_session() {
+    if [ -n "${SGE_TASK_ID:-}" ]; then
+        env --default-signal=INT,QUIT true 2>/dev/null || exec "$@"
+        exec env --default-signal=INT,QUIT "$@"
+    fi
     if has setsid && env --default-signal=INT,QUIT true 2>/dev/null; then
         exec env --default-signal=INT,QUIT setsid "$@"
     elif has perl && perl -MPOSIX -e 1 2>/dev/null; then

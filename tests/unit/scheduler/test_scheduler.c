@@ -13,6 +13,7 @@ static void each_is_found_by_its_name(void **state)
 {
     (void)state;
     assert_string_equal(gn_scheduler_find("slurm")->name, "slurm");
+    assert_string_equal(gn_scheduler_find("sge")->name, "sge");
     assert_null(gn_scheduler_find("direct"));
     assert_null(gn_scheduler_find("pbs"));
     assert_null(gn_scheduler_find(NULL));
@@ -49,6 +50,46 @@ static void what_is_needed_becomes_directives(void **state)
                                  "#SBATCH --constraint=v100|a100\n");
     gn_buf_clear(&out);
     gn_strs_clear(&submit);
+}
+
+static void the_same_for_grid_engine(void **state)
+{
+    char c[] = "c", gpu[] = "gpu.q", proj[] = "p7", pe[] = "threads", ngpus[] = "ngpus";
+    struct gn_needs needs = {.gpus = 2, .cpus = 8, .memory_bytes = 16000000000U};
+    struct gn_target t = {
+        .name = c, .partition = gpu, .account = proj, .pe = pe, .gpu_resource = ngpus};
+    struct gn_job_wish w = {.name = "7p-1a",
+                            .needs = &needs,
+                            .target = &t,
+                            .time_s = 3600,
+                            .grace_s = 10,
+                            .members = 5,
+                            .parallel = 2};
+    struct gn_buf out = GN_BUF_INIT(10000);
+    struct gn_err err = GN_ERR_INIT;
+
+    (void)state;
+    gn_strs_add(&t.submit, "-l h_vmem=4G");
+    assert_int_equal(gn_scheduler_find("sge")->head(&w, &out, &err), GN_OK);
+    assert_string_equal(out.ptr, "#!/bin/sh\n"
+                                 "#$ -N gn-7p-1a\n"
+                                 "#$ -r n\n"
+                                 "#$ -t 1-5\n"
+                                 "#$ -tc 2\n"
+                                 "#$ -pe threads 8\n"
+                                 "#$ -l mem_free=1908M\n"
+                                 "#$ -l h_rt=3760\n"
+                                 "#$ -l ngpus=2\n"
+                                 "#$ -q gpu.q\n"
+                                 "#$ -P p7\n"
+                                 "#$ -l h_vmem=4G\n");
+    gn_strs_clear(&t.submit);
+    t.qos = c;
+    assert_int_equal(gn_scheduler_find("sge")->head(&w, &out, &err), GN_E_CONFIG);
+    t.qos = NULL;
+    needs.nodes = 2;
+    assert_int_equal(gn_scheduler_find("sge")->head(&w, &out, &err), GN_E_CONFIG);
+    gn_buf_clear(&out);
 }
 
 static void what_is_not_given_is_the_sites(void **state)
@@ -111,8 +152,12 @@ static void no_value_leaves_its_line(void **state)
     static const char *const bad[] = {"gpu\nrm -rf /", "a b", "x'y", "$(id)", "`id`",
                                       "a;b",           "#",   "",    "a\\b"};
 
+    static const char *const names[] = {"slurm", "sge"};
+
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < 2 * sizeof bad / sizeof *bad; i++) {
+        const char *text = bad[i / 2];
+        const struct gn_scheduler *s = gn_scheduler_find(names[i % 2]);
         char c[] = "c", word[32];
         struct gn_needs needs = {.gpus = 1};
         struct gn_target t = {.name = c, .partition = word};
@@ -120,14 +165,14 @@ static void no_value_leaves_its_line(void **state)
         struct gn_buf out = GN_BUF_INIT(10000);
         struct gn_err err = GN_ERR_INIT;
 
-        snprintf(word, sizeof word, "%s", bad[i]);
-        assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_E_CONFIG);
+        snprintf(word, sizeof word, "%s", text);
+        assert_int_equal(s->head(&w, &out, &err), GN_E_CONFIG);
         t.partition = NULL;
         needs.gpu_type = word;
-        assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_E_CONFIG);
+        assert_int_equal(s->head(&w, &out, &err), GN_E_CONFIG);
         needs.gpu_type = NULL;
-        gn_strs_add(&t.submit, i ? bad[i] : "--x\nid");
-        assert_int_equal(gn_scheduler_find("slurm")->head(&w, &out, &err), GN_E_CONFIG);
+        gn_strs_add(&t.submit, i / 2 ? text : "--x\nid");
+        assert_int_equal(s->head(&w, &out, &err), GN_E_CONFIG);
         gn_strs_clear(&t.submit);
         gn_buf_clear(&out);
     }
@@ -138,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_found_by_its_name),
         cmocka_unit_test(what_is_needed_becomes_directives),
+        cmocka_unit_test(the_same_for_grid_engine),
         cmocka_unit_test(what_is_not_given_is_the_sites),
         cmocka_unit_test(several_nodes_have_a_task_for_each_gpu),
         cmocka_unit_test(a_sweep_is_one_array),

@@ -1,0 +1,45 @@
+# sge.sh - Grid Engine's words for queue.sh.  Its jobs are called gn-TOKEN, for a name must not begin with a digit.
+q_name=sge
+
+# q_submit SCRIPT DIR: its id.  -w e: what can never run is refused, and does not wait for ever.
+q_submit() {
+    id=$(cd "$2" && qsub -terse -S /bin/sh -w e -j y -o "$2/batch.out" "$1" "$2") || return 1
+    id=${id%%.*}
+    number "$id" && printf '%s\n' "$id"
+}
+
+# q_member ID K: q_id of that member of an array.
+q_member() {
+    q_id=$1.$2
+}
+
+# q_drop ID: of an array what has not begun.
+q_drop() {
+    # shellcheck disable=SC2046 # words
+    set -- "$1" $(q_list | awk -v id="$1." '$2 == "queued" && index($1, id) == 1 { print $1 }')
+    shift
+    [ $# = 0 ] || qdel "$@"
+}
+
+# q_list: "ID STATE WHY NAME" of each job of ours that it still knows, of an array each task.  What is over it
+# knows no more.
+q_list() {
+    jobs=$(qstat -xml -g d -u "$(id -un)") || return 1
+    printf '%s\n' "$jobs" | awk '
+        function value() { sub(/^[^>]*>/, ""); sub(/<.*/, ""); gsub(/[^A-Za-z0-9._:-]/, ""); return $0 }
+        /<job_list/ { id = task = name = state = "" }
+        /<JB_job_number>/ { id = value() }
+        /<tasks>/ { task = value() }
+        /<JB_name>/ { name = value(); sub(/^gn-/, "", name) }
+        /<state>/ { state = value() }
+        /<\/job_list>/ && id ~ /^[0-9]+$/ {
+            s = "running"; why = "-"
+            if (state ~ /E/) { s = "queued"; why = "error" }
+            else if (state ~ /w/) { s = "queued"; if (state ~ /h/) why = "held" }
+            print (task ~ /^[0-9]+$/ ? id "." task : id), s, why, name
+        }'
+}
+
+q_cancel() {
+    qdel "$1"
+}
