@@ -52,10 +52,10 @@ static void say_unchecked(const struct gn_cli *c, const struct gn_target *t,
 {
     if (t->scheduler) /* whose work that is */
         return;
-    if (n->gpus || n->cpus || n->nodes || n->memory_bytes || n->gpu_mem_bytes || n->gpu_type)
+    if (n->cpus || n->memory_bytes)
         gn_event_text(c->ctx, GN_EV_NOTE,
-                      "GPUs, processors, memory and nodes are noted; this version does not check "
-                      "that the target has them");
+                      "processors and memory are noted; this version does not check that the "
+                      "target has them");
 }
 
 static int take_words(struct gn_cli *c, const struct gn_project *project, struct gn_spec *spec,

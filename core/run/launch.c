@@ -19,6 +19,15 @@
 #define LEAD_GRACE_S 15 /* a member's own grace comes first */
 #define LEAD_JOB     "exec sh \"$GNRRUN_RUN_DIR/sup\" sweep \"$GNRRUN_RUN_DIR\"\n"
 
+/* Does it fall to the supervisor which GPUs the program gets?  Slurm does that itself. */
+static bool picks_gpus(const struct gn_road *road)
+{
+    const char *queue = road->target.scheduler;
+
+    return (road->spec.needs.gpus || road->target.shared) &&
+           !(queue && strcmp(queue, "slurm") == 0);
+}
+
 /* How the supervisor shall treat it. */
 static void write_opts(const struct gn_road *road, struct gn_buf *opts)
 {
@@ -35,6 +44,9 @@ static void write_opts(const struct gn_road *road, struct gn_buf *opts)
 
     gn_buf_addf(opts, "max_seconds=%" PRId64 "\ngrace=%" PRId64 "\nnice=%d\n", limit, spec->grace_s,
                 nice);
+    if (picks_gpus(road))
+        gn_buf_addf(opts, "gpus=%d\ngpu_mb=%" PRIu64 "\nshare=%d\n", spec->needs.gpus,
+                    spec->needs.gpu_mem_bytes / 1048576, target->shared && !target->scheduler);
 }
 
 /* How it shall treat the one that starts the members of a sweep, and waits for them. */
@@ -81,8 +93,8 @@ static int write_batch(const struct gn_road *road, struct gn_buf *batch, struct 
 
 /* The run's own files, as they stand in the archive. */
 struct own_files {
-    struct gn_buf text[10];
-    struct gn_far_file v[10];
+    struct gn_buf text[12];
+    struct gn_far_file v[12];
     size_t n;
 };
 
@@ -116,6 +128,13 @@ static int add_program(const struct gn_road *road, const struct gn_preview *view
     if (sweep) {
         gn_buf_adds(b, gn_sh_work);
         gn_buf_adds(b, gn_sh_sweep);
+    }
+    if (picks_gpus(road)) {
+        gn_buf_adds(b, gn_sh_site);
+        gn_buf_adds(b, gn_sh_gpus);
+        if (road->spec.needs.gpu_type)
+            gn_buf_addf(add_file(f, sweep ? "run/m.gpu_type" : "run/gpu_type"), "%s\n",
+                        road->spec.needs.gpu_type);
     }
     gn_buf_adds(b, gn_sh_sup);
     if (road->spec.needs.nodes > 1)

@@ -177,8 +177,12 @@ static int note_wait(struct gn_road *road, const char *why, struct gn_err *err)
         return GN_OK;
     gn_run_set_text(&run->reason, why);
     /* of a sweep that would be many words */
-    gn_event_text(road->e->ctx, run->member ? GN_EV_DEBUG : GN_EV_NOTE,
-                  "%s waits in the queue of '%s': %s", run->name, run->target, why);
+    if (strcmp(why, "gpus") == 0)
+        gn_event_text(road->e->ctx, GN_EV_NOTE, "%s waits for free GPUs on '%s'", run->name,
+                      run->target);
+    else
+        gn_event_text(road->e->ctx, run->member ? GN_EV_DEBUG : GN_EV_NOTE,
+                      "%s waits in the queue of '%s': %s", run->name, run->target, why);
     return run->state == GN_QUEUED ? gn_store_update(road->e->store, run, false, err) : GN_OK;
 }
 

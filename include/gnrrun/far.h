@@ -106,6 +106,7 @@ extern const char gn_sh_read[];   /* how files are read, */
 extern const char gn_sh_work[];   /* how a run gets its folder and starts, */
 extern const char gn_sh_site[];   /* what stands before the machine */
 extern const char gn_sh_sup[];
+extern const char gn_sh_gpus[];  /* goes before sup, with site, where GPUs are shared */
 extern const char gn_sh_sweep[]; /* goes between common and sup, with work, in a sweep */
 extern const char gn_sh_queue[]; /* how a batch queue starts a run, */
 extern const char gn_sh_slurm[]; /* and the words of each */

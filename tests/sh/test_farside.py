@@ -54,6 +54,7 @@ def quote(word):
 
 
 SUP = strip('common') + strip('sup')
+GPU_SUP = strip('common') + strip('site') + strip('gpus') + strip('sup')
 with open(os.path.join(SH, '..', 'ops.def')) as f:
     PARTS = {op: [part for part in ('arrive', 'read', 'work', 'site') if part.upper() in parts]
              for op, parts in re.findall(r'^GN_OP\((\w+), (.*)\)$', f.read(), re.M)}
@@ -1119,6 +1120,191 @@ def test_queue_words_sge(host):
                    for j in ((5, 'r', 1), (5, 'qw', 2), (55, 'qw', 3), (5, 'hqw', 4)))
     check(words(says, 'q_drop 5') == ['5.2 5.4'], 'what waits of it')
     check(words(says, 'q_drop 6') == [], 'nothing waits of it')
+
+
+class Gpus:
+    """A machine with some, as nvidia-smi prints them; `used` says which are not idle."""
+
+    def __init__(self, host, n):
+        self.host, self.was, self.n = host, host.env, n
+        self.dir = tempfile.mkdtemp(prefix='gpus-', dir=host.base)
+        self.claims = os.path.join(self.dir, 'claims')
+        self.smi('i=0; while [ $i -lt %d ]; do\n'
+                 'set -- "$1" 4 0; [ ! -e %s/mem.$i ] || set -- "$1" 9000 0; [ ! -e %s/util.$i ] || set -- "$1" 4 97\n'
+                 'case $1 in\n'
+                 '--query-gpu=*) echo "$i, GPU-0$i-a, NVIDIA A100-SXM4-40GB, 40960, $2, $3" ;;\n'
+                 '--query-compute-apps=*) [ ! -e %s/apps.$i ] || echo GPU-0$i-a ;;\n'
+                 'esac; i=$((i + 1)); done' % (n, self.dir, self.dir, self.dir))
+        host.env = dict(host.env, PATH=self.dir + ':' + host.env['PATH'], GNRRUN_GPU_DIR=self.claims)
+        host.env.pop('CUDA_VISIBLE_DEVICES', None)
+
+    def smi(self, text):
+        path = os.path.join(self.dir, 'nvidia-smi')
+        with open(path, 'w') as f:
+            f.write('#!/bin/sh\n' + text + '\n')
+        os.chmod(path, 0o755)
+
+    def use(self, what, i, on=True):
+        path = os.path.join(self.dir, '%s.%d' % (what, i))
+        open(path, 'w').close() if on else os.unlink(path)
+
+    def launch(self, opts, job='echo "[$CUDA_VISIBLE_DEVICES]"', kind=None, **kw):
+        tree = (('a.py', b'print(1)\n', 0o644),)
+        members = [m if m[0] != 'run/sup' else (m[0], GPU_SUP.encode(), m[2]) for m in run_members(job, opts, tree)]
+        if kind:
+            members.insert(1, ('run/gpu_type', kind.encode() + b'\n', 0o600))
+        if os.path.isdir(self.host.v1('snap')):
+            shutil.rmtree(self.host.v1('snap'))
+            os.mkdir(self.host.v1('snap'))
+        return launch(self.host, job, tree=tree, data=tar_of(members), sched='direct', **kw)
+
+    def run(self, *args, **kw):
+        """To its end; its log."""
+        token, _, out = self.launch(*args, **kw)
+        check(out[-1] == 'end', out)
+        self.host.await_state(token, 'ended')
+        with open(self.host.v1('runs', token, 'log')) as f:
+            return f.read()
+
+    def left(self):
+        return os.listdir(self.claims) if os.path.isdir(self.claims) else []
+
+    def close(self):
+        self.host.env = self.was
+
+
+def with_gpus(n):
+    def wrap(test):
+        def run(host):
+            gpus = Gpus(host, n)
+            try:
+                test(host, gpus)
+            finally:
+                gpus.close()
+        run.__name__, run.__doc__ = test.__name__, test.__doc__
+        return run
+    return wrap
+
+
+@with_gpus(4)
+def test_gpus_free_ones(host, gpus):
+    """Only what nobody has: no process, no memory, not busy, no living claim; and what fits."""
+    check(gpus.run('gpus=2\n') == '[0,1]\n', 'the first two')
+    gpus.use('apps', 0), gpus.use('mem', 1), gpus.use('util', 2)
+    check(gpus.run('gpus=1\n') == '[3]\n', 'the only one')
+    check(gpus.run('gpus=1\n', kind='a100') == '[3]\n', 'of that kind')
+    check(gpus.run('gpus=1\ngpu_mb=38000\n') == '[3]\n', 'of that size')
+    for opts, kind, said in (('gpus=5\n', None, '4 such GPU(s), and 5 were'), ('gpus=1\n', 'h100', '0 such GPU(s) of type h100'),
+                             ('gpus=1\ngpu_mb=80000\n', None, '0 such GPU(s)')):
+        token, _, out = gpus.launch(opts, kind=kind)
+        check(out[-1].startswith('err nospace') and said in out[-1], out)
+        check(not os.path.exists(host.v1('runs', token, 'lock')), 'it began')
+    check(gpus.left() == [], gpus.left())
+    # those that a scheduler has chosen are believed
+    host.env['CUDA_VISIBLE_DEVICES'] = '7'
+    check(gpus.run('gpus=1\n') == '[7]\n', 'chosen by others')
+    del host.env['CUDA_VISIBLE_DEVICES']
+    # who did not ask, on a machine that is shared: one, or none
+    check(gpus.run('gpus=0\nshare=1\n') == '[3]\n', 'one is shown')
+    gpus.use('apps', 3)
+    check(gpus.run('gpus=0\nshare=1\n') == 'gnrrun: no GPU is free here, so the program sees none; --gpus 1 waits for one\n[]\n', 'none')
+    check(gpus.run('gpus=0\nshare=0\n', job='echo "[${CUDA_VISIBLE_DEVICES-unset}]"') == '[unset]\n', 'not shared')
+
+
+@with_gpus(1)
+def test_gpus_wait(host, gpus):
+    """In the order of their coming; stop ends a wait; time limits begin with the program; the dead hold nothing."""
+    go = os.path.join(gpus.dir, 'go')
+    first, _, out = gpus.launch('gpus=1\n', job='echo up; while [ ! -e %s ]; do sleep 0.1; done' % go)
+    check(fields(out[0])['state'] in ('starting', 'running'), out)
+    host.await_state(first, 'running')
+    second, _, out = gpus.launch('gpus=1\nmax_seconds=3\n', job='echo second; sleep 100')
+    check((fields(out[0])['state'], fields(out[0])['reason']) == ('queued', 'gpus') or fields(out[0])['state'] == 'starting', out)
+    host.await_state(second, 'queued')
+    third, _, _ = gpus.launch('gpus=1\n', job='date +%%s >%s/third' % gpus.dir)
+    fourth, _, _ = gpus.launch('gpus=1\n')
+    host.await_state(fourth, 'queued')
+    out = host.far('stop', token=fourth, grace=2).lines()
+    st = fields(out[-2])
+    check((st['state'], st['reason'], st['code'], st['start']) == ('ended', 'stop', '143', '0'), out)
+    with open(host.v1('runs', second, 'sup.id')) as f:
+        pid = f.read().split()[0]
+    # the second is killed while it waits: its place in the line is nobody's
+    fifth, _, _ = gpus.launch('gpus=1\nmax_seconds=2\n', job='echo fifth; sleep 100')
+    os.kill(int(pid), signal.SIGKILL)
+    await_dead([pid])
+    check(host.status(second)['state'] == 'lost', 'killed while it waited')
+    open(go, 'w').close()
+    host.await_state(third, 'ended', limit=40)
+    st = host.await_state(fifth, 'ended', limit=40)
+    check(st['reason'] == 'timeout', st)
+    with open(host.v1('runs', fifth, 'log')) as f:
+        said = f.read()
+        check(said.startswith('fifth\n'), 'it ran: %r' % said)  # mksh has a word for what was ended
+    left = [n for n in gpus.left() if '.%s.' % pid not in n]
+    check(left == [], left)
+
+
+@with_gpus(1)
+def test_gpus_race(host, gpus):
+    """Two (of two users, where we may) for the last one, again and again: never both, never none."""
+    users = (1001, 1002) if os.geteuid() == 0 else (None, None)
+    busy = os.path.join(gpus.dir, 'there', 'busy')
+    os.mkdir(os.path.dirname(busy))
+    os.chmod(os.path.dirname(busy), 0o777)
+    for path in (os.path.dirname(host.base), host.base, host.home, host.root, host.v1(), host.v1('runs'), gpus.dir):
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, 0o1777 if path == gpus.dir else 0o755)
+    job = 'mkdir %s || echo both; sleep 0.3; rmdir %s; echo done' % (busy, busy)
+    for _ in range(int(os.environ.get('GN_RACES', '4'))):
+        tokens = [gpus.launch('gpus=1\n', job=job, start=0)[0] for _ in range(2)]
+        for token, user in zip(tokens, users):
+            if user:
+                subprocess.run(['chown', '-R', str(user), host.v1('runs', token)], check=True)
+        sups = [subprocess.Popen([*host.argv, host.v1('runs', token, 'sup'), 'run', host.v1('runs', token)], env=host.env, user=user,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+                for token, user in zip(tokens, users)]
+        for token, p in zip(tokens, sups):
+            host.await_state(token, 'ended', limit=40)
+            p.wait(20)
+            with open(host.v1('runs', token, 'log')) as f:
+                said = f.read()
+                check(said == 'done\n', 'both at once: %r' % said)
+    check(gpus.left() == [], gpus.left())
+
+
+@with_gpus(2)
+def test_gpus_hostile(host, gpus):
+    """What others put into the folder neither holds us up nor makes us do anything."""
+    os.makedirs(gpus.claims)
+    os.chmod(gpus.claims, 0o1777)
+    for name in ('GPU-00-a.1.1', 'GPU-00-a.x.y', 'GPU-00-a.', 'GPU-00-a.$(touch x).2', 'wait.0.999999.5', 'wait.00000000000000.1.1', 'wait.x',
+                 'wait.1.$$.1', '-rf', 'a b', 'new\nline'):
+        open(os.path.join(gpus.claims, name), 'w').close()
+    os.symlink('/etc/passwd', os.path.join(gpus.claims, 'GPU-01-a.3.3'))
+    check(gpus.run('gpus=2\n') == '[0,1]\n', 'all are free')
+    if os.geteuid() == 0:
+        # the name of a process that lives, but of another's
+        with open('/proc/self/stat') as f:
+            start = f.read().rsplit(') ', 1)[1].split()[19]
+        forged = os.path.join(gpus.claims, 'GPU-00-a.%d.%s' % (os.getpid(), start))
+        open(forged, 'w').close()
+        check(gpus.run('gpus=1\n') == '[1]\n', 'a living claim counts')
+        os.chown(forged, 1234, 1234)
+        check(gpus.run('gpus=1\n') == '[0]\n', 'a forged one does not')
+    shutil.rmtree(gpus.claims)
+    # no folder of claims, or a link in its place: the driver's word has to do
+    os.symlink('/tmp', gpus.claims)
+    said = gpus.run('gpus=1\n')
+    check(said.startswith('gnrrun: no claims can be kept') and said.endswith('\n[0]\n'), 'a link: %r' % said)
+    check(not [n for n in os.listdir('/tmp') if n.startswith('GPU-')], 'something was put there')
+    os.unlink(gpus.claims)
+    # a driver in trouble
+    gpus.smi('echo "Failed to initialize NVML: Driver/library version mismatch"; exit 18')
+    _, _, out = gpus.launch('gpus=1\n')
+    check(out[-1].startswith('err nospace') and 'no GPU that nvidia-smi knows of' in out[-1], out)
+    gpus.smi('echo "0, GPU-$(id), x, y, z, w"; echo "1, GPU-0, a, [N/A], [N/A], [N/A]"; echo junk')
+    check(gpus.run('gpus=1\n') == '[1]\n', 'numbers that are none')
 
 
 def test_site(host):

@@ -502,7 +502,12 @@ from_ids() {
     if [ "$sup_boot" != "$boot" ]; then lost reboot; return; fi
     if same "$sup_pid" "$sup_start"; then
         state=starting
-        [ "$job_pid" = 0 ] || state=running
+        if [ "$job_pid" != 0 ]; then
+            state=running
+        elif first "$1/phase" && [ "$line" = gpus ]; then
+            state=queued reason=gpus
+            return
+        fi
     elif same "$job_pid" "$job_start"; then
         state=running
     else

@@ -11,16 +11,16 @@ remove() {
     state_of "$v1/runs/$1"
     case $state,$away in
     none,*) return 0 ;;
-    queued,* | starting,1 | running,1 | stopping,1)
+    queued,1 | starting,1 | running,1 | stopping,1)
         [ "${a_force:-0}" = 1 ] || die busy "$1 is in the queue or runs"
         [ -z "${q_id:-}" ] || q_cancel "$q_id" >/dev/null 2>&1 || :
         ;;
-    starting,* | running,* | stopping,*)
+    queued,* | starting,* | running,* | stopping,*)
         [ "${a_force:-0}" = 1 ] || die busy "$1 is running"
         # nobody will ask how it ended
-        if same "$sup_pid" "$sup_start"; then kill -s KILL "$sup_pid"; fi
+        if [ -n "${sup_pid:-}" ] && same "$sup_pid" "$sup_start"; then kill -s KILL "$sup_pid"; fi
         grace=0
-        [ "$job_pid" = 0 ] || end_all "$job_pid" "$sup_boot.$sup_pid.$sup_start."
+        [ "${job_pid:-0}" = 0 ] || end_all "$job_pid" "$sup_boot.$sup_pid.$sup_start."
         ;;
     elsewhere,*)
         [ "${a_force:-0}" = 1 ] || die busy "$1 runs on $host"

@@ -7,6 +7,11 @@
 refuse() {
     rm -f "$d/sup.id.$$" "$d/exit.pre.$$"
     printf '%s %s\n' "$1" "$2"
+    # in a job of a queue nobody hears it
+    if [ -f "$d/queue" ]; then
+        printf 'gnrrun: %s\n' "$2" >>"$d/log"
+        put "$d/exit" "code=1 sig=- reason=not-made start=0 end=$(now)"
+    fi
     exit 1
 }
 
@@ -61,6 +66,7 @@ start_job() {
         [ -z "$user_lc" ] || { LC_ALL=$user_lc && export LC_ALL; }
         GNRRUN_MARK=$mark GNRRUN_RUN_DIR=$d GNRRUN_ROOT=${d%/runs/*} PYTHONUNBUFFERED=1
         export GNRRUN_MARK GNRRUN_RUN_DIR GNRRUN_ROOT PYTHONUNBUFFERED
+        [ "$gpus_given" = 0 ] || show_gpus
         set -- sh "$d/job"
         [ "$value" = 0 ] || set -- nice -n "$value" "$@"
         in_session "$@"
@@ -90,6 +96,7 @@ watch() {
         z=$!
         wait "$z"
         kill -0 $$ 2>/dev/null || exit
+        [ "$gpus_given" = 0 ] || keep_claims
         if [ -s "$d/note" ] || [ ! -d "$d" ]; then kill -s TERM $$; fi
         if size_of "$d/log" && more "$size" "$cap"; then kill -s USR2 $$; fi
     done
@@ -167,7 +174,21 @@ run() {
     trap 'hit=stop' TERM
     trap 'hit=timeout' USR1
     trap 'hit=log-cap' USR2
+    gpus_given=0
+    if has want_gpus && want_gpus; then
+        gpus_given=1
+        start_of $$ && check_gpus
+    fi
     claim
+    if [ "$gpus_given" = 1 ] && ! take_gpus; then
+        # who started us waits for no more
+        exec >/dev/null 2>&1
+        if ! wait_gpus; then
+            rc=143 why=$hit start=0
+            last_word
+            exit 0
+        fi
+    fi
     start_job
     job_start=$started
     # closed before the watcher starts: a shell may keep a copy of what it redirects
@@ -185,6 +206,7 @@ run() {
         kill "$watcher" 2>/dev/null
         nap
     done
+    [ "$gpus_given" = 0 ] || leave_gpus
     last_word
     exit 0
 }

@@ -8,7 +8,7 @@ make_member() {
     cleanup=$t
     e=$(mkdir "$t" 2>&1) || fail 'cannot make a member' "$e"
     copy "$d/work" "$t/work" || fail 'cannot copy the project' "$e"
-    for f in job env opts rank; do
+    for f in job env opts rank gpu_type; do
         [ -f "$d/m.$f" ] || continue
         e=$(cp -p -- "$d/m.$f" "$t/$f" 2>&1) || fail 'cannot make a member' "$e"
     done

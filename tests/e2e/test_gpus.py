@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""GPUs of a machine that many use, through a real sshd.  The GPUs are lines that an nvidia-smi of ours prints."""
+import json
+import os
+import shutil
+import tempfile
+import unittest
+
+from world import Case, main, wait_until
+
+SMI = """#!/bin/sh
+case $1 in
+--query-gpu=*) echo "0, GPU-0a, NVIDIA A100-SXM4-40GB, 40960, 4, 0"; echo "1, GPU-1b, NVIDIA A100-SXM4-40GB, 40960, 4, 0" ;;
+--query-compute-apps=*) cat %s/apps ;;
+-L) echo "GPU 0: A100"; echo "GPU 1: A100" ;;
+esac
+"""
+
+
+class Gpus(Case):
+    def setUp(self):
+        self.smi = tempfile.mkdtemp(prefix="gn-smi-")
+        self.addCleanup(shutil.rmtree, self.smi)
+        with open(os.path.join(self.smi, "nvidia-smi"), "w") as f:
+            f.write(SMI % self.smi)
+        os.chmod(os.path.join(self.smi, "nvidia-smi"), 0o755)
+        self.taken("GPU-1b")
+        self.far_env = "PATH=%s:%s GNRRUN_GPU_DIR=%s" % (self.smi, os.environ["PATH"], os.path.join(self.smi, "claims"))
+        super().setUp()
+        self.w.write("train.py", "import os\nprint('sees [%s]' % os.environ.get('CUDA_VISIBLE_DEVICES'))\n")
+        self.w.write("long.py", "import os, time\nprint('up', flush=True)\nwhile not os.path.exists('%s/go'):\n    time.sleep(0.1)\n" % self.smi)
+
+    def taken(self, *uuids):
+        with open(os.path.join(self.smi, "apps"), "w") as f:
+            f.write("".join(u + "\n" for u in uuids))
+
+    def test_the_second_waits_for_the_first(self):
+        one = self.w.popen("long.py", "-t", "ravan", "--gpus", "1")
+        wait_until("the first to run", lambda: b"up" in self.w.local_log("proj-1"))
+        two = self.w.popen("train.py", "-t", "ravan", "--gpus", "1")
+        wait_until("the second to wait", lambda: b"queued" in self.w.gn("ps").out)
+        self.assertEqual(self.w.show("proj-2")["reason"], "gpus")
+        open(os.path.join(self.smi, "go"), "w").close()
+        out, err = two.communicate(timeout=60)
+        self.assertEqual((two.returncode, out), (0, b"sees [0]\n"), err)
+        self.assertIn(b"proj-2 waits for free GPUs on 'ravan'", err)
+        one.communicate(timeout=60)
+        self.assertEqual(os.listdir(os.path.join(self.smi, "claims")), [])
+
+    def test_one_that_waits_is_stopped_and_forgotten(self):
+        self.taken("GPU-0a", "GPU-1b")
+        p = self.w.popen("train.py", "-t", "ravan", "--gpus", "2")
+        wait_until("it to wait", lambda: os.path.exists(os.path.join(self.w.home, ".local/state/gnrrun/state.db")) and b"queued" in self.w.gn("ps").out)
+        self.good(self.w.gn("stop"))
+        p.communicate(timeout=60)
+        self.assertEqual(self.w.show()["state"], "stopped")
+        p = self.w.popen("train.py", "-t", "ravan", "--gpus", "1", "--detach")
+        p.communicate(timeout=60)
+        self.good(self.w.gn("rm", "--force", "proj-2"))
+        wait_until("its claims to go", lambda: not [n for n in os.listdir(os.path.join(self.smi, "claims")) if self.lives(n)])
+
+    @staticmethod
+    def lives(name):
+        return os.path.exists("/proc/" + name.split(".")[-2])
+
+    def test_more_than_there_are_is_said_at_once(self):
+        p = self.w.gn("train.py", "-t", "ravan", "--gpus", "3")
+        self.assertEqual(p.code, 106, p.err)
+        self.assertIn("has 2 such GPU(s), and 3 were asked for", p.err)
+        p = self.w.gn("train.py", "-t", "ravan", "--gpus", "1", "--gpu-type", "h100")
+        self.assertEqual(p.code, 106, p.err)
+        self.assertIn("of type h100", p.err)
+        self.assertEqual(self.w.gn("train.py", "-t", "ravan", "--gpus", "1", "--gpu-memory", "40GB").out, b"sees [0]\n")
+
+    def test_who_did_not_ask_sees_one_where_it_is_shared(self):
+        folder = os.path.join(self.w.home, ".config/gnrrun")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "config.yaml"), "w") as f:
+            json.dump({"targets": {"lab": {"type": "ssh", "host": "ravan", "shared": True}}}, f)
+        self.assertEqual(self.good(self.w.gn("train.py", "-t", "lab")).out, b"sees [0]\n")
+        self.taken("GPU-0a", "GPU-1b")
+        self.assertEqual(self.good(self.w.gn("train.py", "-t", "lab")).out,
+                         b"gnrrun: no GPU is free here, so the program sees none; --gpus 1 waits for one\nsees []\n")
+        self.assertEqual(self.good(self.w.gn("train.py", "-t", "ravan")).out, b"sees [None]\n")
+
+    def test_a_sweep_shares_them_out(self):
+        self.taken()
+        self.w.write("train.py", "import os, time\nd = %r + os.environ['CUDA_VISIBLE_DEVICES']\nos.mkdir(d)\ntime.sleep(0.3)\nos.rmdir(d)\n" % (self.smi + "/gpu"))
+        self.good(self.w.gn("train.py", "-t", "ravan", "--gpus", "1", "--sweep", "x=1..5"))
+        self.assertEqual(self.w.show("proj-1")["members_succeeded"], 5)
+
+
+if __name__ == "__main__":
+    main()
