@@ -16,6 +16,7 @@
 #include "sweep.h"
 
 #define TRIALS       6
+#define SHARED_NICE  19 /* less would take a tenth of a full machine from its other users */
 #define LEAD_GRACE_S 15 /* a member's own grace comes first */
 #define LEAD_JOB     "exec sh \"$GNRRUN_RUN_DIR/sup\" sweep \"$GNRRUN_RUN_DIR\"\n"
 
@@ -36,14 +37,14 @@ static void write_opts(const struct gn_road *road, struct gn_buf *opts)
     int64_t limit = spec->time_s ? spec->time_s : road->config.project.needs.time_s;
     int nice = spec->nice >= 0     ? spec->nice
                : target->nice >= 0 ? target->nice
-               : target->shared    ? 10
+               : target->shared    ? SHARED_NICE
                                    : 0;
 
     if (target->scheduler) /* a node of the queue is ours as far as we asked for it */
         nice = 0;
 
-    gn_buf_addf(opts, "max_seconds=%" PRId64 "\ngrace=%" PRId64 "\nnice=%d\n", limit, spec->grace_s,
-                nice);
+    gn_buf_addf(opts, "max_seconds=%" PRId64 "\ngrace=%" PRId64 "\nnice=%d\ncpus=%d\n", limit,
+                spec->grace_s, nice, spec->needs.cpus);
     if (picks_gpus(road))
         gn_buf_addf(opts, "gpus=%d\ngpu_mb=%" PRIu64 "\nshare=%d\n", spec->needs.gpus,
                     spec->needs.gpu_mem_bytes / 1048576, target->shared && !target->scheduler);
@@ -129,6 +130,8 @@ static int add_program(const struct gn_road *road, const struct gn_preview *view
         gn_buf_adds(b, gn_sh_work);
         gn_buf_adds(b, gn_sh_sweep);
     }
+    if (road->target.shared && !road->target.scheduler)
+        gn_buf_adds(b, gn_sh_polite);
     if (picks_gpus(road)) {
         gn_buf_adds(b, gn_sh_site);
         gn_buf_adds(b, gn_sh_gpus);

@@ -39,7 +39,7 @@ struct gn_target {
     char *identity;  /* key file; NULL: what ssh would take */
     char *workdir;   /* folder over there for all that is ours; NULL: ~/.gnrrun */
     bool shared;     /* others use it: be nice */
-    int nice;        /* -1: not given (10 where shared, else 0) */
+    int nice;        /* -1: not given (19 where shared, else 0) */
     char *python;    /* interpreter over there; NULL: look for one */
     char *setup;     /* sh lines before every run there (module load ...); NULL: none */
     char *scheduler; /* "slurm"; NULL: programs are started on the host itself, */

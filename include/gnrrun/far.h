@@ -106,10 +106,11 @@ extern const char gn_sh_read[];   /* how files are read, */
 extern const char gn_sh_work[];   /* how a run gets its folder and starts, */
 extern const char gn_sh_site[];   /* what stands before the machine */
 extern const char gn_sh_sup[];
-extern const char gn_sh_gpus[];  /* goes before sup, with site, where GPUs are shared */
-extern const char gn_sh_sweep[]; /* goes between common and sup, with work, in a sweep */
-extern const char gn_sh_queue[]; /* how a batch queue starts a run, */
-extern const char gn_sh_slurm[]; /* and the words of each */
+extern const char gn_sh_gpus[];   /* goes before sup, with site, where GPUs are shared */
+extern const char gn_sh_polite[]; /* likewise, on a machine that is shared */
+extern const char gn_sh_sweep[];  /* goes between common and sup, with work, in a sweep */
+extern const char gn_sh_queue[];  /* how a batch queue starts a run, */
+extern const char gn_sh_slurm[];  /* and the words of each */
 extern const char gn_sh_sge[];
 
 /* What a status line says (core/remote/sh/PROTOCOL.md). */

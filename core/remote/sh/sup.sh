@@ -54,9 +54,18 @@ claim() {
     mv -f "$d/exit.pre.$$" "$d/exit.pre" && mv -f "$d/sup.id.$$" "$d/sup.id"
 }
 
+# be_nice COMMAND...: become it, behind others' programs and reads.  Linux weighs sessions against each other before
+# it looks at the niceness within one, so that of the session is set too; that can only be done in it.
+be_nice() {
+    if ionice -c 2 -n 7 true 2>/dev/null; then set -- ionice -c 2 -n 7 "$@"; fi
+    # shellcheck disable=SC2016 # for the sh that is in the session
+    in_session sh -c 'n=$1; shift; { echo "$n" >/proc/self/autogroup; } 2>/dev/null; exec "$@"' sh "$niceness" nice -n "$niceness" "$@"
+}
+
 # start_job: its environment and streams; ours stay out of it.
 start_job() {
     option nice 0
+    niceness=$value
     start=$(now)
     (
         trap - HUP TERM USR1 USR2
@@ -68,7 +77,8 @@ start_job() {
         export GNRRUN_MARK GNRRUN_RUN_DIR GNRRUN_ROOT PYTHONUNBUFFERED
         [ "$gpus_given" = 0 ] || show_gpus
         set -- sh "$d/job"
-        [ "$value" = 0 ] || set -- nice -n "$value" "$@"
+        ! has cap_threads || cap_threads
+        [ "$niceness" = 0 ] || be_nice "$@"
         in_session "$@"
     ) </dev/null >>"$d/log" 2>&1 &
     job=$!
