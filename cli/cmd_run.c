@@ -4,6 +4,7 @@
 
 #include "cli/runs.h"
 #include "gnrrun/fs.h"
+#include "gnrrun/pool.h"
 
 /* Neither a file here nor a command of this machine: most likely a slip. */
 static int find_command(const struct gn_ctx *ctx, const char *name, struct gn_err *err)
@@ -27,7 +28,20 @@ static int find_command(const struct gn_ctx *ctx, const char *name, struct gn_er
                        "gnrrun PROGRAM [ARGS...] runs a program; gnrrun --help lists commands");
 }
 
-static int start(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
+/* One host of the pool becomes the target. */
+static int place(struct gn_engine *e, struct gn_asked *a, struct gn_err *err)
+{
+    struct gn_target chosen;
+    int rc = gn_pool_pick(e, &a->target, &a->spec.needs, &chosen, err);
+
+    if (rc)
+        return rc;
+    gn_target_clear(&a->target);
+    a->target = chosen;
+    return GN_OK;
+}
+
+static int start(struct gn_cli *c, struct gn_asked *a, struct gn_err *err)
 {
     const char *note = gn_args_text(&c->args, "name");
     enum gn_until until = GN_UNTIL_FETCHED;
@@ -50,6 +64,12 @@ static int start(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
     rc = gn_cli_engine(c, &e, err);
     if (rc)
         return rc;
+    if (a->target.hosts.n)
+        rc = place(&e, a, err);
+    if (rc) {
+        gn_store_close(e.store);
+        return rc;
+    }
     rc = gn_engine_create(&e, &a->config, &a->target, &a->spec, note, &run, err);
     if (!rc) {
         if (gn_args_has(&c->args, "detach"))
@@ -59,6 +79,8 @@ static int start(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
         rc = gn_cli_drive(c, &e, &run, until, err);
         gn_run_clear(&run);
     }
+    gn_transport_close(e.ready);
+    free(e.ready_for);
     gn_store_close(e.store);
     return rc;
 }

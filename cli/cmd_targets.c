@@ -22,6 +22,8 @@ static void print_json(struct gn_cli *c, const struct gn_target *t)
     gn_json_set_str(j, "where", t->where);
     gn_json_set_bool(j, "usable", t->type != GN_TARGET_LATER);
     gn_json_set_str(j, "host", t->host);
+    if (t->hosts.n)
+        gn_json_set(j, "hosts", gn_json_strs(&t->hosts));
     gn_json_set_str(j, "user", t->user);
     if (t->port)
         gn_json_set_int(j, "port", t->port);
@@ -46,8 +48,14 @@ static int list(struct gn_cli *c, const struct gn_config *cfg, const struct gn_s
         rc = gn_target_resolve(c->ctx, cfg, names->v[i], &t, err);
         if (!rc && c->json)
             print_json(c, &t);
-        else if (!rc)
-            gn_table_row(&table, (const char *const[]){t.name, type_of(&t), t.host, t.where});
+        else if (!rc) {
+            char *many = gn_printf("%s and %zu more", t.hosts.n ? t.hosts.v[0] : "",
+                                   t.hosts.n ? t.hosts.n - 1 : 0);
+
+            gn_table_row(&table, (const char *const[]){t.name, type_of(&t),
+                                                       t.hosts.n ? many : t.host, t.where});
+            free(many);
+        }
         gn_target_clear(&t);
     }
     if (!rc && !c->json)

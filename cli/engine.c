@@ -5,7 +5,10 @@
 
 #include "cli/runs.h"
 #include "gnrrun/far.h"
+#include "gnrrun/pool.h"
 #include "gnrrun/provider.h"
+
+#define CHECK_MS 20000 /* for all hosts together */
 
 struct open_runs {
     struct gn_run *v;
@@ -171,40 +174,78 @@ static void check_row(struct gn_table *table, const char *name, const struct gn_
         free(cells[i]);
 }
 
+struct checks {
+    struct gn_looked *v;
+    size_t n, cap;
+};
+
+static void add_check(struct checks *all, const struct gn_target *t)
+{
+    GN_GROW(all->v, all->n, all->cap);
+    all->v[all->n++] = (struct gn_looked){.target = *t};
+}
+
+/* What each name stands for: of a pool each host. */
+static int resolve_all(struct gn_cli *c, const struct gn_config *cfg, const struct gn_strs *names,
+                       struct checks *all, struct gn_err *err)
+{
+    int rc = GN_OK;
+
+    for (size_t i = 0; !rc && i < names->n; i++) {
+        struct gn_target t = {0}, member;
+
+        rc = gn_target_resolve(c->ctx, cfg, names->v[i], &t, err);
+        if (rc)
+            break;
+        for (size_t k = 0; k < t.hosts.n; k++) {
+            gn_target_member(&t, k, &member);
+            add_check(all, &member);
+        }
+        if (t.hosts.n)
+            gn_target_clear(&t);
+        else
+            add_check(all, &t);
+    }
+    return rc;
+}
+
+static bool wants_person(const struct gn_looked *l)
+{
+    return (l->rc == GN_E_AUTH || l->rc == GN_E_HOSTKEY) && !strchr(l->target.name, '/');
+}
+
 int cmd_targets_check(struct gn_cli *c, const struct gn_config *cfg, const struct gn_strs *names,
                       struct gn_err *err)
 {
     static const char *const head[] = {"TARGET",    "CORES",     "LOAD",   "MEMORY FREE",
                                        "DISK FREE", "GPUS FREE", "PYTHON", "USERS"};
-    struct gn_engine e = {.ctx = c->ctx,
-                          .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")},
-                          .connect = gn_provider_connect,
-                          .scheduler = gn_scheduler_find};
+    struct gn_engine e = gn_cli_road(c);
     struct gn_table table = {.head = head, .n = 8};
-    int worst = GN_EXIT_OK;
+    struct checks all = {0};
+    int rc = resolve_all(c, cfg, names, &all, err), worst = GN_EXIT_OK;
 
-    for (size_t i = 0; i < names->n; i++) {
-        struct gn_strs lines = GN_STRS_INIT;
-        struct gn_target target = {0};
-        int rc = gn_target_resolve(c->ctx, cfg, names->v[i], &target, err);
+    if (!rc)
+        rc = gn_look(&e, all.v, all.n, CHECK_MS, false, false, err);
+    for (size_t i = 0; i < all.n; i++) {
+        struct gn_looked *l = &all.v[i];
 
-        if (!rc)
-            rc = gn_engine_probe(&e, &target, &lines, err);
-        if (rc == GN_E_CANCEL)
-            worst = rc;
-        if (c->json)
-            check_json(c, names->v[i], &lines, rc ? err : NULL);
-        else
-            check_row(&table, names->v[i], &lines, rc ? err : NULL);
-        if (rc && worst >= 0)
-            worst = gn_exit_of(rc);
-        gn_strs_clear(&lines);
-        gn_target_clear(&target);
-        if (worst < 0)
-            break;
+        /* whom a person must let us in, one after the other */
+        if (!rc && wants_person(l)) {
+            gn_err_clear(&l->err);
+            l->rc = gn_engine_probe(&e, &l->target, &l->lines, &l->err);
+        }
+        if (!rc && c->json)
+            check_json(c, l->target.name, &l->lines, l->rc ? &l->err : NULL);
+        else if (!rc)
+            check_row(&table, l->target.name, &l->lines, l->rc ? &l->err : NULL);
+        if (l->rc && worst >= 0)
+            worst = gn_exit_of(l->rc);
+        gn_looked_clear(l);
+        gn_target_clear(&l->target);
     }
-    if (!c->json)
+    free(all.v);
+    if (!rc && !c->json)
         gn_table_print(c->ui, &table);
     gn_table_clear(&table);
-    return worst;
+    return rc ? rc : worst;
 }

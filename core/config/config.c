@@ -22,6 +22,7 @@ void gn_target_clear(struct gn_target *t)
     free(t->python);
     free(t->setup);
     free(t->scheduler);
+    gn_strs_clear(&t->hosts);
     free(t->partition);
     free(t->pe);
     free(t->gpu_resource);

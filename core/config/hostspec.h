@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "gnrrun/mem.h"
+
 struct gn_hostspec {
     char *user; /* or NULL */
     char *host;
@@ -19,6 +21,13 @@ struct gn_hostspec {
  */
 bool gn_hostspec_parse(const char *s, struct gn_hostspec *out);
 void gn_hostspec_clear(struct gn_hostspec *h);
+
+/*
+ * "pc[01-03,7].lab" becomes pc01.lab pc02.lab pc03.lab pc7.lab, in out.  False when it is not
+ * readable, names a host twice, or when out would hold more than GN_HOSTS_MAX.
+ */
+#define GN_HOSTS_MAX 1000
+bool gn_hostlist_expand(const char *text, struct gn_strs *out);
 
 bool gn_is_host(const char *s);
 bool gn_is_user(const char *s);

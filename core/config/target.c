@@ -17,6 +17,8 @@ static void copy_target(struct gn_target *to, const struct gn_target *from)
     to->type_name = gn_strdup(from->type_name);
     to->where = gn_strdup(from->where);
     to->host = gn_strdup(from->host);
+    memset(&to->hosts, 0, sizeof to->hosts);
+    gn_strs_copy(&to->hosts, &from->hosts);
     to->user = gn_strdup(from->user);
     to->jump = gn_strdup(from->jump);
     to->identity = gn_strdup(from->identity);
@@ -137,6 +139,43 @@ static int check_word(const char *name, struct gn_err *err)
     return good ? GN_OK : err->code;
 }
 
+void gn_target_member(const struct gn_target *pool, size_t i, struct gn_target *out)
+{
+    copy_target(out, pool);
+    free(out->name);
+    out->name = gn_printf("%s/%s", pool->name, pool->hosts.v[i]);
+    out->host = gn_strdup(pool->hosts.v[i]);
+    gn_strs_clear(&out->hosts);
+}
+
+/* "pclab/pc07.lab", or "pclab/pc07" when that is only one; false when there is no such pool or host. */
+static bool find_member(const struct gn_config *c, const char *name, struct gn_target *out)
+{
+    const char *slash = strchr(name, '/');
+    size_t n = slash ? (size_t)(slash - name) : 0, len = slash ? strlen(slash + 1) : 0;
+    const struct gn_target *pool = NULL;
+    size_t found = 0, at = 0;
+
+    for (size_t i = 0; slash && i < c->n_targets && !pool; i++)
+        if (strlen(c->targets[i].name) == n && strncmp(c->targets[i].name, name, n) == 0)
+            pool = &c->targets[i];
+    for (size_t i = 0; pool && i < pool->hosts.n; i++) {
+        const char *host = pool->hosts.v[i];
+
+        if (strcmp(host, slash + 1) == 0) {
+            gn_target_member(pool, i, out);
+            return true;
+        }
+        if (len && strncmp(host, slash + 1, len) == 0 && host[len] == '.') {
+            found++;
+            at = i;
+        }
+    }
+    if (found == 1)
+        gn_target_member(pool, at, out);
+    return found == 1;
+}
+
 int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const char *name,
                       struct gn_target *out, struct gn_err *err)
 {
@@ -151,6 +190,8 @@ int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const
             return GN_OK;
         }
     }
+    if (find_member(c, name, out))
+        return GN_OK;
     if (strcmp(name, "local") == 0) {
         *out = plain_target("local", GN_TARGET_LOCAL, "built in");
         return GN_OK;

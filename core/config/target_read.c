@@ -241,7 +241,7 @@ static void make_later(const struct gn_reading *in, const struct gn_yaml_node *n
             what);
 }
 
-/* One host however it was given; several are for a later version. */
+/* One host however it was given, or several. */
 static int settle_hosts(const struct gn_reading *in, const struct gn_yaml_node *n, struct draft *d,
                         struct gn_err *err)
 {
@@ -256,22 +256,15 @@ static int settle_hosts(const struct gn_reading *in, const struct gn_yaml_node *
     if (t->host)
         return gn_yaml_err(err, in->file, hosts->key_line, hosts->key_col,
                            "'host' and 'hosts' exclude each other");
-    for (size_t i = 0; i < d->hosts.n; i++) {
-        char *s = gn_strdup(d->hosts.v[i]);
-        bool good;
-
-        for (char *p = s; *p; p++) { /* pc[01-40] */
-            if (*p == '[' || *p == ']' || *p == ',')
-                *p = '0';
-        }
-        good = gn_is_host(s);
-        free(s);
-        if (!good)
-            return gn_bad_value(in, element(hosts, i), "names or addresses of hosts", err);
-    }
-    t->host = gn_strdup(d->hosts.v[0]);
-    if (d->hosts.n > 1 || strchr(d->hosts.v[0], '['))
-        make_later(in, n, t, "it has several hosts", "");
+    for (size_t i = 0; i < d->hosts.n; i++)
+        if (!gn_hostlist_expand(d->hosts.v[i], &t->hosts))
+            return gn_bad_value(in, element(hosts, i),
+                                "names or addresses of hosts, each once, at most 1000: pc[01-40]",
+                                err);
+    if (t->hosts.n > 1)
+        return GN_OK;
+    t->host = gn_strdup(t->hosts.v[0]);
+    gn_strs_clear(&t->hosts);
     return GN_OK;
 }
 

@@ -21,6 +21,11 @@ int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road, 
     if (!rc && road->target.type == GN_TARGET_SSH && !road->target.scheduler &&
         !road->target.direct)
         road->target.scheduler = gn_base_queue(road);
+    if (!rc && e->ready && strcmp(e->ready_for, road->target.name) == 0) {
+        road->line = e->ready;
+        e->ready = NULL;
+        gn_road_connected(road);
+    }
     if (rc)
         gn_road_close(road);
     return rc;

@@ -31,19 +31,20 @@ struct gn_target {
     char *name;
     enum gn_target_type type;
     char *type_name;
-    char *where;     /* "config.yaml:3:5", "~/.ssh/config", "the command line": for messages */
-    char *host;      /* as the user wrote it: an alias, a name, an address */
-    char *user;      /* NULL: what ssh would take */
-    int port;        /* 0: what ssh would take */
-    char *jump;      /* "gate" or "a,b"; NULL: what ssh would take */
-    char *identity;  /* key file; NULL: what ssh would take */
-    char *workdir;   /* folder over there for all that is ours; NULL: ~/.gnrrun */
-    bool shared;     /* others use it: be nice */
-    int nice;        /* -1: not given (19 where shared, else 0) */
-    char *python;    /* interpreter over there; NULL: look for one */
-    char *setup;     /* sh lines before every run there (module load ...); NULL: none */
-    char *scheduler; /* "slurm"; NULL: programs are started on the host itself, */
-    bool direct;     /* and that was said; else a queue that is found there is used */
+    char *where;          /* "config.yaml:3:5", "~/.ssh/config", "the command line": for messages */
+    char *host;           /* as the user wrote it: an alias, a name, an address; NULL: a pool, */
+    struct gn_strs hosts; /* of these; else empty */
+    char *user;           /* NULL: what ssh would take */
+    int port;             /* 0: what ssh would take */
+    char *jump;           /* "gate" or "a,b"; NULL: what ssh would take */
+    char *identity;       /* key file; NULL: what ssh would take */
+    char *workdir;        /* folder over there for all that is ours; NULL: ~/.gnrrun */
+    bool shared;          /* others use it: be nice */
+    int nice;             /* -1: not given (19 where shared, else 0) */
+    char *python;         /* interpreter over there; NULL: look for one */
+    char *setup;          /* sh lines before every run there (module load ...); NULL: none */
+    char *scheduler;      /* "slurm"; NULL: programs are started on the host itself, */
+    bool direct;          /* and that was said; else a queue that is found there is used */
     char *partition, *account, *qos; /* of its queue; NULL: the site's own */
     char *pe, *gpu_resource;         /* what Grid Engine's site calls these; NULL: smp, gpu */
     struct gn_strs submit;           /* more options for it, as the site's manual has them */
@@ -103,14 +104,17 @@ GN_MUST int gn_config_load(const struct gn_ctx *ctx, const char *start, struct g
 void gn_config_clear(struct gn_config *c);
 
 /*
- * The target called name: configured ones, "local", a Host alias of ~/.ssh/config,
- * user@host[:port].  Otherwise GN_E_CONFIG with the nearest names as the hint.  A
+ * The target called name: configured ones, "POOL/HOST" (HOST may be cut at a dot), "local", a Host
+ * alias of ~/.ssh/config, user@host[:port].  Otherwise GN_E_CONFIG with the nearest names as the hint.  A
  * name that begins with "-" or holds control characters or blanks is refused.
  * *out is a copy.
  */
 GN_MUST int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const char *name,
                               struct gn_target *out, struct gn_err *err);
 void gn_target_clear(struct gn_target *t);
+
+/* Host i of a pool as a target of its own, "POOL/HOST"; the caller's. */
+void gn_target_member(const struct gn_target *pool, size_t i, struct gn_target *out);
 
 /* Every name that resolves without a network: configured, local, ssh aliases (for lists, completion). */
 GN_MUST int gn_target_names(const struct gn_ctx *ctx, const struct gn_config *c,

@@ -26,6 +26,9 @@ struct gn_engine {
                    const struct gn_ssh_opts *opts, struct gn_transport **out, struct gn_err *err);
     /* gn_scheduler_find(), likewise. */
     const struct gn_scheduler *(*scheduler)(const char *name);
+    /* An open line to the target of that name, for whoever goes there next; both are the caller's. */
+    struct gn_transport *ready;
+    char *ready_for;
 };
 
 /* All that was asked for with `run`; kept with the run, so that it can be launched again. */

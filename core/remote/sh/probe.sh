@@ -1,4 +1,4 @@
-# probe.sh - what this machine is and has.
+# probe.sh - what this machine is and has; with a_brief=1 only what it takes to choose among many.
 
 # plain TEXT: w=it as a value: no blanks, nothing that needs quotes; "-" for nothing.
 plain() {
@@ -44,11 +44,7 @@ memory() {
 
 # disk: of the nearest folder that is there; nothing of ours is made by asking.
 disk() {
-    at=$root
-    while [ ! -d "$at" ]; do
-        at=${at%/*}
-        at=${at:-/}
-    done
+    nearest
     count "$(df -Pk -- "$at" 2>/dev/null | awk 'NR > 1 { n = $4 } END { print n }')"
     line="$line free_kb=$w"
     count "$(df -Pi -- "$at" 2>/dev/null | awk 'NR > 1 { n = $4 } END { print n }')"
@@ -136,18 +132,49 @@ people() {
         }'
 }
 
+# nearest: at=the nearest folder of $root that is there.
+nearest() {
+    at=$root
+    while [ ! -d "$at" ]; do
+        at=${at%/*}
+        at=${at:-/}
+    done
+}
+
+# brief: with as few processes as can be, for many are asked at once.
+brief() {
+    os=$(uname -s) cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null)
+    load='' mem=-1 writable=0
+    if [ -r /proc/loadavg ]; then read -r load _ </proc/loadavg; fi
+    if [ -r /proc/meminfo ]; then
+        while read -r key value _; do
+            [ "$key" != MemAvailable: ] || mem=$value
+        done </proc/meminfo
+    fi
+    nearest
+    [ ! -w "$at" ] || writable=1
+    # shellcheck disable=SC2046 # words; the fourth of the last line
+    set -- $(df -Pk -- "$at" 2>/dev/null)
+    shift $(($# > 6 ? $# - 6 : 0))
+    line="os=${os:--} cores=${cores:--1} load=${load:--} mem_free_kb=$mem free_kb=${4:--1} writable=$writable"
+    case $line in *[!A-Za-z0-9=._\ -]*) die sys 'cannot tell what this machine is' ;; esac
+    say "probe $line"
+    gpus
+    finish_ok
+}
+
 main() {
     greet
     find_root
+    [ "${a_brief:-0}" != 1 ] || brief
     tick_start
     system
     memory
     disk
     tools
     find_queue
-    line="$line scheduler=$queue"
     tick_stop
-    say "probe $line"
+    say "probe $line scheduler=$queue"
     gpus
     people
     finish_ok

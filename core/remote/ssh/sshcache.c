@@ -8,7 +8,6 @@
 #include "sshcache.h"
 
 #include <glob.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "gnrrun/hash.h"
 #include "gnrrun/mem.h"
 #include "sshread.h"
+#include "sshtext.h"
 
 #define FILES_MAX 64
 #define DEPTH_MAX 16
@@ -149,14 +149,15 @@ static bool add_ssh(struct closure *c, const struct gn_ctx *ctx)
 char *gn_sshcache_path(const struct gn_ctx *ctx, const char *file, const char *alias,
                        const char *user, int port)
 {
-    const struct passwd *pw = getpwuid(getuid());
-    struct closure c = {.hash = gn_hash_new(), .plain = pw && pw->pw_dir};
+    struct gn_pw room;
+    const struct passwd *pw = gn_own_passwd(&room);
+    struct closure c = {.hash = gn_hash_new(), .plain = pw != NULL};
     uint8_t hash[GN_HASH_LEN];
     char hex[GN_HASH_HEX], number[16];
-    char *dir = gn_path_join(pw && pw->pw_dir ? pw->pw_dir : "/", ".ssh");
+    char *dir = gn_path_join(pw ? pw->pw_dir : "/", ".ssh");
     char *own = gn_path_join(dir, "config");
 
-    c.home = pw && pw->pw_dir ? pw->pw_dir : "/";
+    c.home = pw ? pw->pw_dir : "/";
     snprintf(number, sizeof number, "%d", port);
     add(c.hash, alias);
     add(c.hash, user ? user : "");

@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,12 +194,13 @@ void gn_sshconf_set(struct gn_sshconf *c, struct gn_sshseen *seen, const char *k
 static char *config_file(const struct gn_ctx *ctx)
 {
     const char *named = ctx->env(ctx, "GNRRUN_SSH_CONFIG");
-    const struct passwd *pw = getpwuid(getuid());
+    struct gn_pw room;
+    const struct passwd *pw = gn_own_passwd(&room);
     char *own;
 
     if (named && *named)
         return gn_path_tilde(named, ctx->home);
-    if (pw && pw->pw_dir && strcmp(pw->pw_dir, ctx->home) == 0)
+    if (pw && strcmp(pw->pw_dir, ctx->home) == 0)
         return NULL;
     own = gn_path_join(ctx->home, ".ssh/config");
     if (gn_fs_is_file(own))
@@ -233,10 +233,11 @@ static void read_said(char *text, struct gn_sshconf *c)
 /* ssh knows the home of the password file only; its default files move to ours. */
 static void rehome(struct gn_strs *files, const struct gn_ctx *ctx)
 {
-    const struct passwd *pw = getpwuid(getuid());
+    struct gn_pw room;
+    const struct passwd *pw = gn_own_passwd(&room);
     char *prefix;
 
-    if (!pw || !pw->pw_dir || strcmp(pw->pw_dir, ctx->home) == 0)
+    if (!pw || strcmp(pw->pw_dir, ctx->home) == 0)
         return;
     prefix = gn_printf("%s/.ssh/known_hosts", pw->pw_dir);
     for (size_t i = 0; i < files->n; i++)

@@ -187,3 +187,12 @@ void gn_wipe(struct gn_buf *b)
         p[i] = 0;
     gn_buf_clear(b);
 }
+
+const struct passwd *gn_own_passwd(struct gn_pw *room)
+{
+    struct passwd *found = NULL;
+
+    if (getpwuid_r(getuid(), &room->pw, room->text, sizeof room->text, &found) != 0)
+        return NULL;
+    return found && found->pw_dir ? found : NULL;
+}

@@ -4,6 +4,8 @@
 #ifndef GNRRUN_REMOTE_SSH_SSHTEXT_H
 #define GNRRUN_REMOTE_SSH_SSHTEXT_H
 
+#include <pwd.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,5 +39,15 @@ void gn_wipe(struct gn_buf *b);
 
 /* "|1|salt|hash" of known_hosts for a name, with this salt of 20 bytes. */
 void gn_known_hash(const uint8_t salt[20], const char *name, struct gn_buf *out);
+
+/*
+ * The user that runs us, as the user database has him: ssh takes the home from there, whatever HOME
+ * says.  NULL when it does not know him.  Several threads may ask; *room is the caller's.
+ */
+struct gn_pw {
+    struct passwd pw;
+    char text[16384];
+};
+const struct passwd *gn_own_passwd(struct gn_pw *room);
 
 #endif

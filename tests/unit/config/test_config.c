@@ -1,4 +1,5 @@
 /* test_config.c - keys and values of both files, without any file. */
+#include "hostspec.h"
 #include "kit.h"
 
 static const char *name_of(bool user)
@@ -115,7 +116,11 @@ static void targets_of_every_kind_are_read(void **state)
     assert_int_equal(t[2].type, GN_TARGET_SSH);
     assert_string_equal(t[2].host, "alias");
     assert_int_equal(t[2].nice, -1);
-    assert_int_equal(t[3].type, GN_TARGET_LATER);
+    assert_int_equal(t[3].type, GN_TARGET_SSH);
+    assert_null(t[3].host);
+    assert_int_equal(t[3].hosts.n, 40);
+    assert_string_equal(t[3].hosts.v[0], "pc01.example.ac.in");
+    assert_string_equal(t[3].hosts.v[39], "pc40.example.ac.in");
     assert_int_equal(t[4].type, GN_TARGET_SSH);
     assert_string_equal(t[4].host, "only.example");
     assert_int_equal(t[5].type, GN_TARGET_SSH);
@@ -129,9 +134,7 @@ static void targets_of_every_kind_are_read(void **state)
     assert_int_equal(t[6].type, GN_TARGET_SSH);
     assert_int_equal(t[7].type, GN_TARGET_LATER);
     assert_string_equal(t[7].type_name, "ec2");
-    assert_int_equal(c.notes.n, 2);
-    assert_string_equal(c.notes.v[0], "config.yaml:6: target 'pclab' cannot be used by this "
-                                      "version yet: it has several hosts");
+    assert_int_equal(c.notes.n, 1);
     gn_config_clear(&c);
 }
 
@@ -271,12 +274,78 @@ static void a_wrong_target_is_an_error(void **state)
     refused(true, "targets: {a: {host: b, hosts: [c]}}",
             "config.yaml:1:24: 'host' and 'hosts' exclude each other", NULL);
     refused(true, "targets: {a: {hosts: [-x]}}",
-            "config.yaml:1:23: 'hosts' must be names or addresses of hosts, not '-x'", NULL);
+            "config.yaml:1:23: 'hosts' must be names or addresses of hosts, each once, at most "
+            "1000: pc[01-40], not '-x'",
+            NULL);
     refused(true, "targets: {a: {scheduler: slrum}}",
             "config.yaml:1:26: 'scheduler' must be direct, slurm, pbs or sge, not 'slrum'",
             "did you mean 'slurm'?");
     refused(true, "targets: {a: {type: local, host: b}}",
             "config.yaml:1:28: 'host' has no meaning for a target of type 'local'", NULL);
+}
+
+static void ranges_of_hosts(void **state)
+{
+    static const struct {
+        const char *text, *first, *last;
+        size_t n;
+    } good[] = {{"a", "a", "a", 1},
+                {"pc[01-03].x", "pc01.x", "pc03.x", 3},
+                {"pc[8-11]", "pc8", "pc11", 4},
+                {"pc[1-2,7,9]", "pc1", "pc9", 4},
+                {"r[1-2]n[1-3]", "r1n1", "r2n3", 6},
+                {"[001-1000]", "001", "1000", 1000}};
+    static const char *const bad[] = {
+        "",       "-x",         "a b",       "pc[]",      "pc[1-2",
+        "pc1-2]", "pc[2-1]",    "pc[a-b]",   "pc[1-2]x[", "pc[1,1]",
+        "[1-]",   "pc[0-1000]", "[0000001]", "pc[1;2]",   "a[1-999]b[1-999]"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct gn_strs out = GN_STRS_INIT;
+
+        assert_true(gn_hostlist_expand(good[i].text, &out));
+        assert_int_equal(out.n, good[i].n);
+        assert_string_equal(out.v[0], good[i].first);
+        assert_string_equal(out.v[out.n - 1], good[i].last);
+        gn_strs_clear(&out);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct gn_strs out = GN_STRS_INIT;
+
+        assert_false(gn_hostlist_expand(bad[i], &out));
+        gn_strs_clear(&out);
+    }
+}
+
+static void a_member_of_a_pool_is_a_target(void **state)
+{
+    struct gn_config c = parse(true, "targets:\n  lab: {hosts: [\"pc[1-3].x.org\", pc2.y.org], "
+                                     "user: s1, shared: true}\n");
+    struct gn_ctx ctx = gn_ctx_none;
+    struct gn_err err = GN_ERR_INIT;
+    struct gn_target t;
+
+    (void)state;
+    ctx.home = "/nonexistent";
+    assert_int_equal(gn_target_resolve(&ctx, &c, "lab/pc3.x.org", &t, &err), GN_OK);
+    assert_string_equal(t.name, "lab/pc3.x.org");
+    assert_string_equal(t.host, "pc3.x.org");
+    assert_string_equal(t.user, "s1");
+    assert_true(t.shared && t.hosts.n == 0);
+    gn_target_clear(&t);
+    assert_int_equal(gn_target_resolve(&ctx, &c, "lab/pc1", &t, &err), GN_OK);
+    assert_string_equal(t.name, "lab/pc1.x.org");
+    gn_target_clear(&t);
+    assert_int_equal(gn_target_resolve(&ctx, &c, "lab", &t, &err), GN_OK);
+    assert_int_equal(t.hosts.n, 4);
+    gn_target_clear(&t);
+    /* two of that name, a part of a name, none */
+    assert_int_equal(gn_target_resolve(&ctx, &c, "lab/pc2", &t, &err), GN_E_CONFIG);
+    assert_int_equal(gn_target_resolve(&ctx, &c, "lab/pc", &t, &err), GN_E_CONFIG);
+    assert_int_equal(gn_target_resolve(&ctx, &c, "lab/", &t, &err), GN_E_CONFIG);
+    assert_int_equal(gn_target_resolve(&ctx, &c, "la/pc1", &t, &err), GN_E_CONFIG);
+    gn_config_clear(&c);
 }
 
 int main(void)
@@ -288,6 +357,8 @@ int main(void)
         cmocka_unit_test(an_unknown_key_is_an_error_with_the_nearest_one),
         cmocka_unit_test(a_wrong_value_is_an_error_that_says_what_would_do),
         cmocka_unit_test(a_wrong_target_is_an_error),
+        cmocka_unit_test(ranges_of_hosts),
+        cmocka_unit_test(a_member_of_a_pool_is_a_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
