@@ -55,14 +55,14 @@ class Terminal:
     """A program on a pseudo terminal, by whose side it is waited for words, never for time."""
 
     def __init__(self, argv, cwd, env, columns=80):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
-            os.execve(argv[0], argv, env)
         import fcntl
         import struct
         import termios
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            os.chdir(cwd)
+            os.execve(argv[0], argv, env)
         self.seen = b""
 
     def read_some(self, seconds=30):

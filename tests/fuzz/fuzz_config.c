@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hostspec.h"
 #include "values.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,8 +27,13 @@ static void check_target(const struct gn_target *t)
 {
     if (!gn_is_name(t->name) || t->port < 0 || t->port > 65535 || t->nice < -1 || t->nice > 19)
         abort();
-    if (t->type == GN_TARGET_SSH && (!t->host || *t->host == '-' || gn_has_control(t->host, "")))
+    if (t->type == GN_TARGET_SSH && !t->host != (t->hosts.n > 1))
         abort();
+    if (t->host && (*t->host == '-' || gn_has_control(t->host, "")))
+        abort();
+    for (size_t i = 0; i < t->hosts.n; i++)
+        if (!gn_is_host(t->hosts.v[i]) || i >= GN_HOSTS_MAX)
+            abort();
     if (t->user && (*t->user == '-' || gn_has_control(t->user, "")))
         abort();
 }
