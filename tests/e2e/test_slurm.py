@@ -93,6 +93,22 @@ class Queue(Case):
         self.assertEqual(self.w.show()["state"], "stopped")
         self.assertEqual([j for j in CLUSTER.jobs() if "proj-" in j], [])
 
+    def test_the_name_of_another_job_says_nothing_of_ours(self):
+        """One that waits longer, and so is told of first."""
+        ours = int(self.fill()) + 2
+        other = CLUSTER.say("sbatch", "--parsable", "--output=/dev/null", "--job-name=x\n%d|TIMEOUT|None|y" % ours, "--wrap", "true")
+        self.addCleanup(CLUSTER.say, "scancel", other.stdout.strip())
+        self.w.write("train.py", "print('ran')")
+        p = self.w.popen("train.py", "-t", "cluster")
+        wait_until("the job to wait", lambda: any(j.startswith("%d|proj-" % ours) for j in CLUSTER.jobs()))
+        with open(self.asked) as f:
+            n = len(f.readlines())
+        wait_until("the next question", lambda: len(open(self.asked).readlines()) > n, 75)
+        self.good(self.w.gn("ps", "--refresh"))
+        self.assertEqual(self.w.show()["state"], "queued")
+        self.good(self.w.gn("stop"))
+        p.wait(30)
+
     def test_it_starts_when_there_is_room(self):
         other = self.fill()
         self.w.write("train.py", "print('ran')")

@@ -847,7 +847,9 @@ class FakeQueue:
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
         for name, text in (('sbatch', 'echo "$*" >>%s/submitted; cat %s/answer' % (self.dir, self.dir)),
-                           ('squeue', 'echo x >>%s/asked; [ ! -e %s/hangs ] || sleep 60; cat %s/jobs' % ((self.dir,) * 3)),
+                           # the first word of the form asked for is in front of each job; byte 1 is a newline in a name
+                           ('squeue', 'echo x >>%s/asked; [ ! -e %s/hangs ] || sleep 60; for f; do :; done\n'
+                                      'sed "s/^/${f%%%%|*}|/" %s/jobs | tr "\\001" "\\n"; [ -e %s/jobs ]' % ((self.dir,) * 4)),
                            ('scancel', 'echo "$*" >>%s/cancelled; [ ! -e %s/deaf ]' % (self.dir, self.dir))):
             with open(os.path.join(self.dir, name), 'w') as f:
                 f.write('#!/bin/sh\n%s\n' % text)
@@ -1089,6 +1091,8 @@ SGE_SAYS = """<?xml version='1.0'?>
       <state>qw</state>
       <tasks>3-9:1</tasks>
     </job_list>
+  </job_info>
+</job_info>
 """
 
 
@@ -1104,7 +1108,7 @@ def test_queue_words_sge(host):
         os.chmod(os.path.join(folder, name), 0o755)
 
     def words(says, do='q_list', rc=0):
-        for name, text in (('says', says), ('rc', str(rc)), ('do', strip('common') + strip('queue') + strip('sge') + do + '\n')):
+        for name, text in (('says', says), ('rc', str(rc)), ('do', 'v1=%s q_said=$v1/said\n' % folder + strip('common') + strip('queue') + strip('sge') + do + '\n')):
             with open(os.path.join(folder, name), 'w') as f:
                 f.write(text)
         p = subprocess.run([*host.argv, os.path.join(folder, 'do')], env=dict(host.env, PATH=folder + ':' + host.env['PATH']),
@@ -1113,10 +1117,11 @@ def test_queue_words_sge(host):
 
     for state, want in (('r', 'running -'), ('t', 'running -'), ('dr', 'running -'), ('S', 'running -'), ('qw', 'queued -'),
                         ('hqw', 'queued held'), ('Eqw', 'queued error'), ('Rq', 'running -'), ('new', 'queued -')):
-        check(words(SGE_SAYS % state) == ['7.2 running - p-1a', '8 %s othertouchtmpxab' % want, '7 queued - p-1a'], state)
+        check(words(SGE_SAYS % state) == ['7.2 running - p-1a', '8 %s ?' % want, '7 queued - p-1a'], state)
     check(words(SGE_SAYS % 'r', rc=1) is None, 'a failure')
-    check(words('garbage\n<JB_job_number>1\n</job_list') == [], 'garbage')
-    says = ''.join('<job_list>\n<JB_job_number>%d</JB_job_number>\n<state>%s</state>\n<tasks>%d</tasks>\n</job_list>\n' % j
+    for answer in ('', 'garbage\n<JB_job_number>1\n</job_list', (SGE_SAYS % 'r')[:400], (SGE_SAYS % 'r').replace('</job_info>', '')):
+        check(words(answer) is None, 'no whole answer: %r' % answer)
+    says = '%s</job_info>\n' % ''.join('<job_list>\n<JB_job_number>%d</JB_job_number>\n<state>%s</state>\n<tasks>%d</tasks>\n</job_list>\n' % j
                    for j in ((5, 'r', 1), (5, 'qw', 2), (55, 'qw', 3), (5, 'hqw', 4)))
     check(words(says, 'q_drop 5') == ['5.2 5.4'], 'what waits of it')
     check(words(says, 'q_drop 6') == [], 'nothing waits of it')
@@ -1305,6 +1310,93 @@ def test_gpus_hostile(host, gpus):
     check(out[-1].startswith('err nospace') and 'no GPU that nvidia-smi knows of' in out[-1], out)
     gpus.smi('echo "0, GPU-$(id), x, y, z, w"; echo "1, GPU-0, a, [N/A], [N/A], [N/A]"; echo junk')
     check(gpus.run('gpus=1\n') == '[1]\n', 'numbers that are none')
+
+HOSTILE = ['71', '|', '\n', ' ', '\t', '71|TIMEOUT|x|y', '\n71|TIMEOUT|None|tok\n', '$(touch x)', '`touch x`', ';touch x;', "'", '"',
+           '\\', '\r', '\x1b[31m', '\xff\xfe', '\xc3\xa9', '*', '/etc/*', 'tok', 'A' * 70000, '%s', '&', '</JB_name>', '</job_info>',
+           '\n71 over timeout tok\n', '-n', '=', '\x02', '']
+SLURM_STATES = {'PENDING': 'queued', 'RUNNING': 'running', 'COMPLETED': 'over', 'TIMEOUT': 'over', 'NEW_WORD': 'running'}
+SGE_STATES = {'qw': 'queued', 'r': 'running', 'hqw': 'queued', 'Eqw': 'queued', 's': 'running', 'dr': 'running'}
+
+
+def hostile_name(rnd):
+    return rnd.choice(['tok', ''.join(rnd.choice(HOSTILE) for _ in range(rnd.randrange(1, 5)))])
+
+
+def ask_words(host, folder, words, then):
+    """What q_list of these words says, and what in_list makes of it; None: no answer."""
+    text = ('v1=%s\n' % folder + strip('common') + strip('queue') + strip(words)
+            + 'q=$v1/list lead=\nlisted 5 >"$q" || exit 9\ncat "$q"\n' + then)
+    with open(os.path.join(folder, 'do'), 'w') as f:
+        f.write(text)
+    p = subprocess.run([*host.argv, os.path.join(folder, 'do')], env=dict(host.env, PATH=folder + ':' + host.env['PATH']),
+                       cwd=folder, capture_output=True, timeout=20)
+    check(p.returncode in (0, 9), p)
+    return None if p.returncode else p.stdout.decode('latin-1').split('\n')[1:-1]
+
+
+def as_sge(jobs):
+    esc = lambda s: s.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;').replace('\n', '')
+    return "<?xml version='1.0'?>\n<job_info>\n  <queue_info>\n%s  </queue_info>\n</job_info>\n" % ''.join(
+        '    <job_list state="x">\n      <JB_job_number>%s</JB_job_number>\n      <JB_name>%s</JB_name>\n      <state>%s</state>\n'
+        '    </job_list>\n' % (i, esc(name), state) for i, state, name in jobs)
+
+
+def test_queue_hostile(host):
+    """Whatever jobs are called, nobody is taken for another, and nothing of it is run."""
+    rnd, folder = random.Random(71), os.path.join(host.base, 'hostile')
+    os.makedirs(folder)
+    for name, text in (('squeue', 'for f; do :; done; sed "s/^/${f%%|*}|/" said | tr "\\001" "\\n"'), ('qstat', 'cat said')):
+        with open(os.path.join(folder, name), 'w') as f:
+            f.write('#!/bin/sh\n%s\n' % text)
+        os.chmod(os.path.join(folder, name), 0o755)
+    then = 'for j in 71 72 710; do in_list "$j" tok; echo "$j:$q_state"; done; q_id=; in_list "" tok; echo "name:$q_id:$q_state"\n'
+    for turn in range(24):
+        words, states = rnd.choice((('slurm', SLURM_STATES), ('sge', SGE_STATES)))
+        jobs = [(i, rnd.choice(list(states)), hostile_name(rnd)) for i in rnd.sample([71, 72, 710, 7, 1, 99], rnd.randrange(5))]
+        if words == 'sge':
+            said = as_sge(jobs)
+        else:
+            said = ''.join('%s|%s|None|%s\n' % (i, state, name.replace('\n', '\1')) for i, state, name in jobs)
+        with open(os.path.join(folder, 'said'), 'wb') as f:
+            f.write(said.encode('latin-1'))
+        out = ask_words(host, folder, words, then)
+        known = {i: states[state] for i, state, _ in jobs}
+        named = [i for i, _, name in jobs if name.replace('\n', '' if words == 'sge' else '?') == 'tok']
+        want = ['%d:%s' % (i, known.get(i, '')) for i in (71, 72, 710)]
+        want.append('name:%s:%s' % (named[0], known[named[0]]) if named else 'name::')
+        check(out[-4:] == want, '%s: %r is not %r' % (said[:2000], out[-4:], want))
+        check([line.split(' ')[:2] for line in out[:-4]] == [[str(i), known[i]] for i, _, _ in jobs], (said[:2000], out))
+        check(not os.path.exists(os.path.join(folder, 'x')), 'it was run: %r' % said[:2000])
+        if words == 'sge':  # an answer that was cut
+            with open(os.path.join(folder, 'said'), 'wb') as f:
+                f.write(said.encode('latin-1')[:rnd.randrange(len(said.encode('latin-1')) - 12)])
+            check(ask_words(host, folder, words, then) is None, 'a cut answer')
+    left = sorted(os.listdir(folder))
+    check(left == ['do', 'list', 'qstat', 'said', 'squeue'], left)
+
+
+def test_queue_list_hostile(host):
+    """A list that somebody spoiled: what is no line of ours changes nothing."""
+    rnd, folder = random.Random(72), os.path.join(host.base, 'list')
+    os.makedirs(folder)
+    pieces = ['71', '72', '71', ' ', ' ', ' ', '\t', '\n', '\n', 'queued', 'running', 'over', 'timeout', '-', 'tok', '$(touch x)', '`touch x`',
+              '*', '\\', '\r', '\xff', '\x1b', 'B' * 5000, "'", '"', '71 over $(touch x) tok\n', '\n71 running Resources tok\n']
+    for turn in range(12):
+        text = ''.join(rnd.choice(pieces) for _ in range(rnd.randrange(60)))
+        with open(os.path.join(folder, 'list'), 'wb') as f:
+            f.write(text.encode('latin-1'))
+        with open(os.path.join(folder, 'do'), 'w') as f:
+            f.write(strip('common') + strip('queue') + 'q=list lead=\nin_list 71 tok\necho "$q_state:$q_why"\n')
+        p = subprocess.run([*host.argv, 'do'], env=host.env, cwd=folder, capture_output=True, timeout=20)
+        state, why = '', '-'
+        for line in text.split('\n')[:-1]:
+            field = re.split('[ \t]+', line.strip(' \t')) + [''] * 3
+            if field[0] == '71':
+                state = field[1] if field[1] in ('queued', 'running', 'over') else ''
+                why = field[2] if re.fullmatch('[A-Za-z0-9._:-]+', field[2]) else '-'
+                break
+        check((p.returncode, p.stdout.decode('latin-1')) == (0, '%s:%s\n' % (state, why)), '%r: %s' % (text[:2000], p))
+        check(sorted(os.listdir(folder)) == ['do', 'list'], os.listdir(folder))
 
 
 def test_site(host):

@@ -16,7 +16,7 @@ ask_queue() {
             if put "$q.tried" "$t" && limited listed "$t" >"$q.$$" 2>/dev/null; then
                 mv -f "$q.$$" "$q"
             fi
-            rm -f "$q.$$"
+            rm -f "$q.$$" "$q.$$.said"
             rmdir "$q.lock"
         elif [ -n "$(find "$q.lock" -prune -mmin +1 2>/dev/null)" ]; then
             rmdir "$q.lock" 2>/dev/null
@@ -26,9 +26,15 @@ ask_queue() {
     asked=$line
 }
 
+# listed TIME: what the queue says goes into a file of its own first: a pipe would keep a shell there that has the
+# line to the other end open, and some shells cannot hand on much.
 listed() {
+    q_said=$v1/queue.$q_name.$$.said
     printf '%s\n' "$1"
     q_list
+    set -- $?
+    rm -f "$q_said"
+    return "$1"
 }
 
 # limited FUNCTION ARGUMENT: a scheduler that hangs holds nobody up for long.  Its output must go to a

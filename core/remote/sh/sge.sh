@@ -16,28 +16,30 @@ q_member() {
 # q_drop ID: of an array what has not begun.
 q_drop() {
     # shellcheck disable=SC2046 # words
-    set -- "$1" $(q_list | awk -v id="$1." '$2 == "queued" && index($1, id) == 1 { print $1 }')
+    set -- "$1" $(listed "$(now)" | awk -v id="$1." '$2 == "queued" && index($1, id) == 1 { print $1 }')
     shift
     [ $# = 0 ] || qdel "$@"
 }
 
 # q_list: "ID STATE WHY NAME" of each job of ours that it still knows, of an array each task.  What is over it
-# knows no more.
+# knows no more: an answer that was cut, or is none, must not count.
 q_list() {
-    jobs=$(qstat -xml -g d -u "$(id -un)") || return 1
-    printf '%s\n' "$jobs" | awk '
-        function value() { sub(/^[^>]*>/, ""); sub(/<.*/, ""); gsub(/[^A-Za-z0-9._:-]/, ""); return $0 }
-        /<job_list/ { id = task = name = state = "" }
-        /<JB_job_number>/ { id = value() }
-        /<tasks>/ { task = value() }
-        /<JB_name>/ { name = value(); sub(/^gn-/, "", name) }
-        /<state>/ { state = value() }
-        /<\/job_list>/ && id ~ /^[0-9]+$/ {
+    qstat -xml -g d -u "$(id -un)" >"$q_said" || return 1
+    awk '
+        function value() { sub(/^[^>]*>/, ""); sub(/<.*/, ""); return /^[A-Za-z0-9._:-]+$/ ? $0 : "?" }
+        { whole = /^<\/job_info>/ }
+        /^ *<job_list/ { id = task = name = state = "" }
+        /^ *<JB_job_number>/ { id = value() }
+        /^ *<tasks>/ { task = value() }
+        /^ *<JB_name>/ { name = value(); sub(/^gn-/, "", name) }
+        /^ *<state>/ { state = value() }
+        /^ *<\/job_list>/ && id ~ /^[0-9]+$/ {
             s = "running"; why = "-"
             if (state ~ /E/) { s = "queued"; why = "error" }
             else if (state ~ /w/) { s = "queued"; if (state ~ /h/) why = "held" }
             print (task ~ /^[0-9]+$/ ? id "." task : id), s, why, name
-        }'
+        }
+        END { exit !whole }' "$q_said"
 }
 
 q_cancel() {

@@ -19,21 +19,24 @@ q_drop() {
 }
 
 # q_list: "ID STATE WHY NAME" of each job of ours that it still knows.  A word that is new to us: it goes on.
+# A name may hold anything, another job's line too: each line begins with a mark that no name can know.
 q_list() {
-    jobs=$(squeue -h -r -t all -u "$(id -un)" -o '%i|%T|%r|%j') || return 1
-    printf '%s\n' "$jobs" | awk -F '|' '
-        $1 == "" { next }
-        { s = "running"; why = "-" }
-        $2 ~ /^(PENDING|REQUEUED|REQUEUE_FED|REQUEUE_HOLD|RESV_DEL_HOLD|SPECIAL_EXIT)$/ { s = "queued"; why = $3 }
-        $2 ~ /^(COMPLETED|FAILED|CANCELLED|TIMEOUT|DEADLINE|OUT_OF_MEMORY|NODE_FAIL|BOOT_FAIL|PREEMPTED)$/ { s = "over" }
-        $2 == "FAILED" { why = "killed" }
-        $2 == "CANCELLED" { why = "cancelled" }
-        $2 ~ /^(TIMEOUT|DEADLINE)$/ { why = "timeout" }
-        $2 == "OUT_OF_MEMORY" { why = "memory" }
-        $2 ~ /^(NODE_FAIL|BOOT_FAIL)$/ { why = "node-failed" }
-        $2 == "PREEMPTED" { why = "preempted" }
+    mark=${a_nonce:-$$}
+    squeue -h -r -t all -u "$(id -un)" -o "$mark|%i|%T|%r|%j" >"$q_said" || return 1
+    awk -F '|' -v mark="$mark" '
+        $1 != mark || $2 !~ /^[0-9][0-9_+]*$/ { next }
+        { s = "running"; why = "-"; name = $5 }
+        $3 ~ /^(PENDING|REQUEUED|REQUEUE_FED|REQUEUE_HOLD|RESV_DEL_HOLD|SPECIAL_EXIT)$/ { s = "queued"; why = $4 }
+        $3 ~ /^(COMPLETED|FAILED|CANCELLED|TIMEOUT|DEADLINE|OUT_OF_MEMORY|NODE_FAIL|BOOT_FAIL|PREEMPTED)$/ { s = "over" }
+        $3 == "FAILED" { why = "killed" }
+        $3 == "CANCELLED" { why = "cancelled" }
+        $3 ~ /^(TIMEOUT|DEADLINE)$/ { why = "timeout" }
+        $3 == "OUT_OF_MEMORY" { why = "memory" }
+        $3 ~ /^(NODE_FAIL|BOOT_FAIL)$/ { why = "node-failed" }
+        $3 == "PREEMPTED" { why = "preempted" }
         why == "" || why == "None" || why ~ /[^A-Za-z0-9._:-]/ { why = "-" }
-        { print $1, s, why, $4 }'
+        NF > 5 || name !~ /^[A-Za-z0-9._-]+$/ { name = "?" }
+        { print $2, s, why, name }' "$q_said"
 }
 
 q_cancel() {
