@@ -25,6 +25,7 @@ void gn_target_clear(struct gn_target *t)
     gn_strs_clear(&t->hosts);
     free(t->partition);
     free(t->pe);
+    free(t->memory_resource);
     free(t->gpu_resource);
     free(t->account);
     free(t->qos);

@@ -28,6 +28,7 @@ static void copy_target(struct gn_target *to, const struct gn_target *from)
     to->scheduler = gn_strdup(from->scheduler);
     to->partition = gn_strdup(from->partition);
     to->pe = gn_strdup(from->pe);
+    to->memory_resource = gn_strdup(from->memory_resource);
     to->gpu_resource = gn_strdup(from->gpu_resource);
     to->account = gn_strdup(from->account);
     to->qos = gn_strdup(from->qos);

@@ -212,6 +212,7 @@ static const struct gn_key target_keys[] = {
     {"qos", gn_read_line, T(qos), 0},
     {"pe", gn_read_line, T(pe), 0},
     {"gpu_resource", gn_read_line, T(gpu_resource), 0},
+    {"memory_resource", gn_read_line, T(memory_resource), 0},
     {"submit", gn_read_strs, T(submit), 0},
     {"gpu", gn_read_later, 0, 0},
     {"gpus", gn_read_later, 0, 0},

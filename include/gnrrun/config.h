@@ -47,6 +47,7 @@ struct gn_target {
     bool direct;          /* and that was said; else a queue that is found there is used */
     char *partition, *account, *qos; /* of its queue; NULL: the site's own */
     char *pe, *gpu_resource;         /* what Grid Engine's site calls these; NULL: smp, gpu */
+    char *memory_resource;           /* and memory; NULL: it cannot be asked for */
     struct gn_strs submit;           /* more options for it, as the site's manual has them */
     struct gn_strs tags;
     struct gn_env_var *env;

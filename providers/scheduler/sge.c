@@ -2,7 +2,8 @@
  * sge.c - a run as a job of Grid Engine (qsub(1) of 8.1; its forks differ in what they can be asked for).
  *
  * What a site calls its parallel environment and its GPUs is its own: `pe` and `gpu_resource` of the
- * target.  Memory is asked for and not limited: limits of virtual memory end programs that use GPUs.
+ * target.  So is what it calls memory, and there nothing can be taken for granted: h_vmem, which all
+ * know, is a limit that CUDA does not live with, and with "-w e" mem_free, which is a load, never fits.
  */
 #include <inttypes.h>
 
@@ -26,6 +27,25 @@ static int check(const struct gn_job_wish *w, struct gn_err *err)
     return GN_OK;
 }
 
+/* Of each slot. */
+static int add_memory(const struct gn_job_wish *w, struct gn_buf *out, struct gn_err *err)
+{
+    const char *memory = w->target->memory_resource;
+    uint64_t slots = w->needs->cpus > 1 ? (uint64_t)w->needs->cpus : 1;
+
+    if (!w->needs->memory_bytes)
+        return GN_OK;
+    if (!memory) {
+        gn_err_set(err, GN_E_CONFIG, "what this Grid Engine calls memory is not known");
+        return gn_err_hint(err, "set the target's 'memory_resource', to mem or h_vmem, say");
+    }
+    if (gn_directive_check(memory, "what Grid Engine calls memory", err))
+        return err->code;
+    gn_buf_addf(out, "#$ -l %s=%" PRIu64 "M\n", memory,
+                (w->needs->memory_bytes + slots * MIB - 1) / (slots * MIB));
+    return GN_OK;
+}
+
 static int add_sizes(const struct gn_job_wish *w, struct gn_buf *out, struct gn_err *err)
 {
     const struct gn_needs *n = w->needs;
@@ -40,14 +60,11 @@ static int add_sizes(const struct gn_job_wish *w, struct gn_buf *out, struct gn_
         return rc;
     if (slots > 1)
         gn_buf_addf(out, "#$ -pe %s %d\n", pe, slots);
-    if (n->memory_bytes) /* of each slot */
-        gn_buf_addf(out, "#$ -l mem_free=%" PRIu64 "M\n",
-                    (n->memory_bytes / (uint64_t)slots + MIB - 1) / MIB);
     if (w->time_s)
         gn_buf_addf(out, "#$ -l h_rt=%" PRId64 "\n", w->time_s + w->grace_s + SPARE_S);
     if (n->gpus)
         gn_buf_addf(out, "#$ -l %s=%d\n", gpu, n->gpus);
-    return GN_OK;
+    return add_memory(w, out, err);
 }
 
 static int head(const struct gn_job_wish *w, struct gn_buf *out, struct gn_err *err)

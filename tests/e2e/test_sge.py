@@ -50,7 +50,8 @@ class Queue(Case):
     def test_a_job_is_a_run_like_any_other(self):
         self.w.write("train.py", "import os, sys\nprint('job', os.environ['JOB_ID'].isdigit(), os.environ['NSLOTS'], os.environ['JOB_NAME'][:8])\n"
                                  "open('out.txt', 'w').write('result')\nsys.exit(7)\n")
-        p = self.good(self.w.gn("train.py", "-t", "cluster", "--cpus", "2", "--gpus", "1", "--time", "10m"), 7)
+        self.target(memory_resource="h_vmem")
+        p = self.good(self.w.gn("train.py", "-t", "cluster", "--cpus", "2", "--gpus", "1", "--memory", "8GB", "--time", "10m"), 7)
         self.assertEqual(p.out, b"job True 2 gn-proj-\n")
         self.assertEqual(self.w.read("out.txt"), b"result")
         self.assertEqual((self.w.show()["state"], self.w.show()["status"]), ("failed", 7))

@@ -54,10 +54,15 @@ static void what_is_needed_becomes_directives(void **state)
 
 static void the_same_for_grid_engine(void **state)
 {
-    char c[] = "c", gpu[] = "gpu.q", proj[] = "p7", pe[] = "threads", ngpus[] = "ngpus";
+    char c[] = "c", gpu[] = "gpu.q", proj[] = "p7", pe[] = "threads", ngpus[] = "ngpus",
+         mem[] = "mem";
     struct gn_needs needs = {.gpus = 2, .cpus = 8, .memory_bytes = 16000000000U};
-    struct gn_target t = {
-        .name = c, .partition = gpu, .account = proj, .pe = pe, .gpu_resource = ngpus};
+    struct gn_target t = {.name = c,
+                          .partition = gpu,
+                          .account = proj,
+                          .pe = pe,
+                          .gpu_resource = ngpus,
+                          .memory_resource = mem};
     struct gn_job_wish w = {.name = "7p-1a",
                             .needs = &needs,
                             .target = &t,
@@ -77,9 +82,9 @@ static void the_same_for_grid_engine(void **state)
                                  "#$ -t 1-5\n"
                                  "#$ -tc 2\n"
                                  "#$ -pe threads 8\n"
-                                 "#$ -l mem_free=1908M\n"
                                  "#$ -l h_rt=3760\n"
                                  "#$ -l ngpus=2\n"
+                                 "#$ -l mem=1908M\n"
                                  "#$ -q gpu.q\n"
                                  "#$ -P p7\n"
                                  "#$ -l h_vmem=4G\n");
@@ -87,6 +92,9 @@ static void the_same_for_grid_engine(void **state)
     t.qos = c;
     assert_int_equal(gn_scheduler_find("sge")->head(&w, &out, &err), GN_E_CONFIG);
     t.qos = NULL;
+    t.memory_resource = NULL;
+    assert_int_equal(gn_scheduler_find("sge")->head(&w, &out, &err), GN_E_CONFIG);
+    t.memory_resource = mem;
     needs.nodes = 2;
     assert_int_equal(gn_scheduler_find("sge")->head(&w, &out, &err), GN_E_CONFIG);
     gn_buf_clear(&out);
