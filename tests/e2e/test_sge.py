@@ -108,6 +108,13 @@ class Queue(Case):
         self.assertEqual(self.w.show()["state"], "lost")
         self.assertEqual(self.w.local_log("proj-2"), b"up\n")
 
+    def test_a_limit_of_the_site_that_warns_is_a_time_limit_too(self):
+        self.target(submit=["-l s_rt=4"])
+        self.w.write("train.py", "import signal, time\ndef end(*_):\n    print('saving')\n    raise SystemExit\n"
+                                 "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\ntime.sleep(300)\n")
+        p = self.w.gn("train.py", "-t", "cluster")
+        self.assertEqual((p.code, p.out), (107, b"up\nsaving\n"), p.err)
+
     def test_a_job_in_error_says_so(self):
         self.w.write("train.py", "print('ran')")
         self.target(submit=["-i /nonexistent/file"])

@@ -364,9 +364,10 @@ again() {
 
 # in_session COMMAND...: become it, in a session of our own if there is a way, with
 # interrupts as they are by default: a shell ignores them in what it starts aside.  Grid Engine ends what is in
-# a job's own group, and would miss what is not.
+# a job's own group, and would miss what is not; where it warns first, that is for us, who wait for what follows.
 in_session() {
     if [ -n "${SGE_TASK_ID:-}" ]; then
+        trap '' USR1 USR2
         env --default-signal=INT,QUIT true 2>/dev/null || exec "$@"
         exec env --default-signal=INT,QUIT "$@"
     fi
