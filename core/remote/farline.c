@@ -2,6 +2,7 @@
  * farline.c - what the lines of the far side say (far.h).
  */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,18 @@ static void copy_word(const char *line, const char *key, char *out, size_t cap)
             *p = '?';
 }
 
+/* Free text, which ends the line. */
+static void copy_text(const char *line, char *out, size_t cap)
+{
+    const char *text = strstr(line, " msg=");
+    struct gn_buf safe = GN_BUF_INIT(4 * cap);
+
+    if (text)
+        gn_buf_addsafe(&safe, text + 5, strlen(text + 5), cap);
+    snprintf(out, cap, "%s", safe.ptr);
+    gn_buf_clear(&safe);
+}
+
 int gn_far_parse_status(const char *line, struct gn_far_status *out, struct gn_err *err)
 {
     static const char *const names[] = {
@@ -79,6 +92,7 @@ int gn_far_parse_status(const char *line, struct gn_far_status *out, struct gn_e
     st.now_s = gn_far_number(line, "now", 0);
     st.log_bytes = gn_far_number(line, "log", -1);
     st.setup = gn_far_number(line, "setup", 0) == 1;
+    copy_text(line, st.words, sizeof st.words);
     *out = st;
     return GN_OK;
 }

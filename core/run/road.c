@@ -1,4 +1,5 @@
 /* road.c - the line to a run's far side, and its row in the store. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,10 +175,12 @@ static enum gn_state ended_state(const struct gn_far_status *st)
 }
 
 /* Why it waits, each time that is something else.  Another state writes it down with itself. */
-static int note_wait(struct gn_road *road, const char *why, struct gn_err *err)
+static int note_wait(struct gn_road *road, const struct gn_far_status *st, struct gn_err *err)
 {
     struct gn_run *run = road->run;
+    char why[sizeof st->reason + sizeof st->words + 2];
 
+    snprintf(why, sizeof why, "%s%s%s", st->reason, *st->words ? ": " : "", st->words);
     if (!*why || (run->reason && strcmp(run->reason, why) == 0))
         return GN_OK;
     gn_run_set_text(&run->reason, why);
@@ -225,7 +228,7 @@ int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, st
         break;
     case GN_FAR_QUEUED:
         next = GN_QUEUED;
-        rc = note_wait(road, st->reason, err);
+        rc = note_wait(road, st, err);
         break;
     case GN_FAR_RUNNING:
     case GN_FAR_ELSEWHERE:

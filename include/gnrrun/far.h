@@ -131,6 +131,7 @@ struct gn_far_status {
     int code;        /* ended: exit status, 128 + N for a signal */
     char sig[16];    /* ended by a signal: "TERM"; else "" */
     char reason[40]; /* ended: exit signal stop timeout setup; lost: reboot killed; ... */
+    char words[256]; /* queued: what the queue itself says of it; or "" */
     char host[128];  /* where it runs */
     int64_t start_s, end_s, now_s; /* far clock; 0: unknown */
     int64_t log_bytes;             /* -1: unknown */

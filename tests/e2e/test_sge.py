@@ -120,9 +120,11 @@ class Queue(Case):
         self.target(submit=["-i /nonexistent/file"])
         p = self.w.popen("train.py", "-t", "cluster")
         wait_until("the job to be in error", lambda: any("E" in j.split()[4] for j in self.ours()), 40)
-        wait_until("its reason", lambda: self.w.show()["reason"] == "error", 90)
+        wait_until("its reason", lambda: (self.w.show()["reason"] or "").startswith("error: "), 90)
+        self.assertIn("/nonexistent/file", self.w.gn("show").out.decode())
         self.good(self.w.gn("stop"))
-        p.communicate(timeout=60)
+        _, err = p.communicate(timeout=60)
+        self.assertRegex(err.decode(), "waits in the queue of 'cluster': error: .*/nonexistent/file")
         wait_until("the job to go", lambda: not self.ours())
 
     def test_a_sweep_is_an_array(self):

@@ -919,10 +919,12 @@ def test_queue_states(host, queue):
             (('71 queued Priority x',), 'queued', 'Priority'), (('71 queued - x',), 'queued', '-'),
             (('71 running - x',), 'starting', '-'), (('71 over cancelled x',), 'lost', 'cancelled'),
             (('71 over node-failed x',), 'lost', 'node-failed'), (('710 over timeout x', '71 queued A x'), 'queued', 'A'),
-            (('71 nonsense',), 'queued', '-'), (('71 queued $(id) x',), 'queued', '-'), ((), 'queued', '-')):
+            (('71 queued error x a $(id) text',), 'queued', 'error'), (('71 nonsense',), 'queued', '-'), (('71 queued $(id) x',), 'queued', '-'), ((), 'queued', '-')):
         queue.says(*jobs)
         st = host.status(token)
         check((st['state'], st['reason']) == (state, reason), '%s: %s' % (jobs, st))
+        last = host.far('status', tokens=token).lines()[0]
+        check(last.endswith(' msg=a $(id) text') if reason == 'error' else ' msg=' not in last, last)
     # it was asked when the job had long been there, and the queue knew nothing of it
     with open(os.path.join(run, 'queue.id'), 'w') as f:
         f.write('71 %d\n' % (time.time() - 100))
@@ -1101,7 +1103,8 @@ def test_queue_words_sge(host):
     folder = os.path.join(host.base, 'sge')
     os.makedirs(folder)
     with open(os.path.join(folder, 'qstat'), 'w') as f:
-        f.write('#!/bin/sh\ncat %s/says\nexit $(cat %s/rc)\n' % (folder, folder))
+        f.write('#!/bin/sh\ncase $1,$2 in\n-j,8) printf "error reason    1:  11/26/2026 23:13:25 [0:7]: error: no \\$(touch x) \\033 file\\n" ;;\n'
+                '-j*) echo "not $2" ;;\n*) cat %s/says; exit $(cat %s/rc) ;;\nesac\n' % (folder, folder))
     with open(os.path.join(folder, 'qdel'), 'w') as f:
         f.write('#!/bin/sh\necho "$*"\n')
     for name in ('qstat', 'qdel'):
@@ -1117,7 +1120,8 @@ def test_queue_words_sge(host):
 
     for state, want in (('r', 'running -'), ('t', 'running -'), ('dr', 'running -'), ('S', 'running -'), ('qw', 'queued -'),
                         ('hqw', 'queued held'), ('Eqw', 'queued error'), ('Rq', 'running -'), ('new', 'queued -')):
-        check(words(SGE_SAYS % state) == ['7.2 running - p-1a', '8 %s ?' % want, '7 queued - p-1a'], state)
+        text = ' error: no $(touch x) ? file' if 'E' in state else ''
+        check(words(SGE_SAYS % state) == ['7.2 running - p-1a', '8 %s ?%s' % (want, text), '7 queued - p-1a'], words(SGE_SAYS % state))
     check(words(SGE_SAYS % 'r', rc=1) is None, 'a failure')
     for answer in ('', 'garbage\n<JB_job_number>1\n</job_list', (SGE_SAYS % 'r')[:400], (SGE_SAYS % 'r').replace('</job_info>', '')):
         check(words(answer) is None, 'no whole answer: %r' % answer)

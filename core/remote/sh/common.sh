@@ -411,7 +411,7 @@ fields() {
 # state_of DIR: state, code, sig, reason, start, end, setup, host; without a child
 # on Linux, for it is asked ten times a second.
 state_of() {
-    state=none code=0 sig=- reason=- start=0 end=0 setup=0 host='-' away=''
+    state=none code=0 sig=- reason=- start=0 end=0 setup=0 host='-' away='' words=''
     if ! [ -d "$1" ]; then
         of_sweep "$1"
         return
@@ -546,7 +546,7 @@ tell() {
     size=-1
     [ "$state" = none ] || size_of "${log:-$v1/runs/$1/log}" || size=-1
     say "st $1 state=$state code=$code sig=$sig reason=$reason start=$start end=$end now=$(now)" \
-        "log=$size setup=$setup host=$host"
+        "log=$size setup=$setup host=$host${words:+ msg=$words}"
 }
 
 status_line() {

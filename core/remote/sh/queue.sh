@@ -58,13 +58,13 @@ limited() {
     )
 }
 
-# in_list ID NAME: q_state=queued, running or over, and q_why of that job, as the list has it; none: an
+# in_list ID NAME: q_state=queued, running or over, q_why and q_text of that job, as the list has it; none: an
 # empty q_state.  Without an ID the name has to do, and q_id is found; of a member of a sweep the name is that
 # of its lead, and the id ends in its number.
 in_list() {
-    q_state='' q_why=-
+    q_state='' q_why=- q_text=''
     [ -f "$q" ] || return 0
-    while read -r i s why name; do
+    while read -r i s why name text; do
         case $1,$lead in
         ,) [ "$name" = "$2" ] || continue ;;
         ,*)
@@ -73,7 +73,7 @@ in_list() {
             ;;
         *) [ "$i" = "$1" ] || continue ;;
         esac
-        q_id=$i q_state=$s q_why=$why
+        q_id=$i q_state=$s q_why=$why q_text=$text
         break
     done <"$q"
     case $q_state in queued | running | over) ;; *) q_state='' ;; esac
@@ -113,7 +113,7 @@ from_queue() {
         return 0
     fi
     case $q_state,$state in
-    queued,none) state=queued reason=$q_why ;;
+    queued,none) state=queued reason=$q_why words=$q_text ;;
     running,none) state=starting ;;
     # it was submitted after that was said, or nothing was said yet
     ,none)

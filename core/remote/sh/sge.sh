@@ -21,12 +21,21 @@ q_drop() {
     [ $# = 0 ] || qdel "$@"
 }
 
-# q_list: "ID STATE WHY NAME" of each job of ours that it still knows, of an array each task.  What is over it
-# knows no more: an answer that was cut, or is none, must not count.
+# q_list: "ID STATE WHY NAME TEXT" of each job of ours that it still knows, of an array each task.  One that could
+# not be started waits for ever, and it says why.  What is over it knows no more: an answer that was cut, or is none, must not count.
 q_list() {
     qstat -xml -g d -u "$(id -un)" >"$q_said" || return 1
     awk '
         function value() { sub(/^[^>]*>/, ""); sub(/<.*/, ""); return /^[A-Za-z0-9._:-]+$/ ? $0 : "?" }
+        function cause(job, cmd, s, text) {
+            cmd = "qstat -j " job " 2>/dev/null"
+            while ((cmd | getline s) > 0) if (s ~ /^error reason/) text = s
+            close(cmd)
+            sub(/^[^:]*: */, "", text)
+            sub(/^[0-9\/]+ [0-9:]+ \[[0-9:]*\]: /, "", text)
+            gsub(/[^ -~]/, "?", text)
+            return substr(text, 1, 200)
+        }
         { whole = /^<\/job_info>/ }
         /^ *<job_list/ { id = task = name = state = "" }
         /^ *<JB_job_number>/ { id = value() }
@@ -34,10 +43,10 @@ q_list() {
         /^ *<JB_name>/ { name = value(); sub(/^gn-/, "", name) }
         /^ *<state>/ { state = value() }
         /^ *<\/job_list>/ && id ~ /^[0-9]+$/ {
-            s = "running"; why = "-"
-            if (state ~ /E/) { s = "queued"; why = "error" }
+            s = "running"; why = "-"; text = ""
+            if (state ~ /E/) { s = "queued"; why = "error"; if (asked++ < 5) text = cause(id) }
             else if (state ~ /w/) { s = "queued"; if (state ~ /h/) why = "held" }
-            print (task ~ /^[0-9]+$/ ? id "." task : id), s, why, name
+            print (task ~ /^[0-9]+$/ ? id "." task : id), s, why, name (text == "" ? "" : " ") text
         }
         END { exit !whole }' "$q_said"
 }

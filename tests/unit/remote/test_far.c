@@ -263,6 +263,16 @@ static void a_status_line_is_read_strictly(void **state)
     assert_string_equal(st.sig, "TERM");
     assert_string_equal(st.host, "a?b");
     assert_int_equal(st.log_bytes, 77);
+    assert_string_equal(st.words, "");
+    assert_int_equal(gn_far_parse_status("st t-1 state=queued code=0 sig=- reason=error host=- "
+                                         "msg=no such\033 file, code=3",
+                                         &st, &err),
+                     0);
+    assert_int_equal(st.state, GN_FAR_QUEUED);
+    assert_string_equal(st.reason, "error");
+    assert_int_equal(st.code, 0);
+    assert_null(strchr(st.words, '\033'));
+    assert_memory_equal(st.words, "no such", 7);
     assert_int_equal(gn_far_parse_status("st t-1 state=weird", &st, &err), GN_E_PROTO);
     assert_int_equal(gn_far_parse_status("hello", &st, &err), GN_E_PROTO);
 }
