@@ -174,6 +174,17 @@ static void check_tools(struct gn_doctor *d)
                    "no tar: target 'local' needs it");
 }
 
+/* What stands between it and its machines, as far as the entry says. */
+static void check_queue(struct gn_doctor *d, const struct gn_target *t)
+{
+    if (t->scheduler && strcmp(t->scheduler, "pbs") == 0)
+        gn_finding(d, "queue", GN_POOR, 0, NULL,
+                   "'%s' is a queue of PBS: its words were never run against a real one", t->name);
+    else if (t->scheduler)
+        gn_finding(d, "queue", GN_FINE, 0, NULL, "runs on '%s' are jobs of %s", t->name,
+                   t->scheduler);
+}
+
 static void check_target(struct gn_doctor *d, const struct gn_config *cfg, const char *name)
 {
     const struct gn_ctx *ctx = d->c->ctx;
@@ -190,6 +201,7 @@ static void check_target(struct gn_doctor *d, const struct gn_config *cfg, const
     else
         gn_finding(d, "target", GN_FINE, 0, NULL,
                    "'%s' can be reached and lets you in (%d ms away)", name, tr->ops->rtt_ms(tr));
+    check_queue(d, &t);
     gn_transport_close(tr);
     gn_target_clear(&t);
 }

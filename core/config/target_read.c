@@ -292,13 +292,10 @@ static int read_draft(const struct gn_reading *in, const struct gn_yaml_node *n,
         rc = t->type == GN_TARGET_LOCAL ? check_local(in, n, err) : settle_hosts(in, n, d, err);
     if (!rc)
         load_modules(d);
-    if (!rc && d->scheduler &&
-        (strcmp(d->scheduler, "slurm") == 0 || strcmp(d->scheduler, "sge") == 0))
-        t->scheduler = gn_strdup(d->scheduler);
-    else if (!rc && d->scheduler && strcmp(d->scheduler, "direct") == 0)
+    if (!rc && d->scheduler && strcmp(d->scheduler, "direct") == 0)
         t->direct = true;
     else if (!rc && d->scheduler)
-        make_later(in, n, t, "its scheduler is ", d->scheduler);
+        t->scheduler = gn_strdup(d->scheduler);
     return rc;
 }
 

@@ -180,7 +180,8 @@ static int note_wait(struct gn_road *road, const struct gn_far_status *st, struc
     struct gn_run *run = road->run;
     char why[sizeof st->reason + sizeof st->words + 2];
 
-    snprintf(why, sizeof why, "%s%s%s", st->reason, *st->words ? ": " : "", st->words);
+    snprintf(why, sizeof why, "%s%s%s", st->reason, *st->reason && *st->words ? ": " : "",
+             st->words);
     if (!*why || (run->reason && strcmp(run->reason, why) == 0))
         return GN_OK;
     gn_run_set_text(&run->reason, why);

@@ -112,6 +112,7 @@ extern const char gn_sh_sweep[];  /* goes between common and sup, with work, in 
 extern const char gn_sh_queue[];  /* how a batch queue starts a run, */
 extern const char gn_sh_slurm[];  /* and the words of each */
 extern const char gn_sh_sge[];
+extern const char gn_sh_pbs[];
 
 /* What a status line says (core/remote/sh/PROTOCOL.md). */
 enum gn_far_state {

@@ -1315,6 +1315,140 @@ def test_gpus_hostile(host, gpus):
     gpus.smi('echo "0, GPU-$(id), x, y, z, w"; echo "1, GPU-0, a, [N/A], [N/A], [N/A]"; echo junk')
     check(gpus.run('gpus=1\n') == '[1]\n', 'numbers that are none')
 
+PBS_SAYS = """Job Id: 71.srv
+    Job_Name = gn-p-1a
+    Job_Owner = %(me)s@login.site
+    job_state = %(state)s
+    queue = gpu
+    Error_Path = login.site:/home/u/.gnrrun/v1/runs/no-1/batch.out
+    Output_Path = login.site:/home/u/.gnrrun/v1/runs/p-1a/%(fold)sbatch.out
+    Variable_List = PBS_O_HOME=/home/u,X=$(touch x)
+    job_state = F
+    Output_Path = login.site:/home/u/.gnrrun/v1/runs/evil/batch.out,Y=1
+%(more)s
+Job Id: 72.srv
+    Job_Name = other
+    Job_Owner = somebody@login.site
+    job_state = F
+    Exit_status = 0
+
+Job Id: 73[].srv
+    Job_Owner = %(me)s2@login.site
+    job_state = B
+"""
+
+
+def test_queue_words_pbs(host):
+    """What PBS's own words become, in each of its dialects; what nobody has seen of a real one."""
+    folder = os.path.join(host.base, 'pbs')
+    os.makedirs(folder)
+    me = subprocess.run(['id', '-un'], capture_output=True, text=True).stdout.strip()
+
+    def command(name, text):
+        with open(os.path.join(folder, name), 'w') as f:
+            f.write('#!/bin/sh\necho "%s $*" >>%s/asked\n%s\n' % (name, folder, text))
+        os.chmod(os.path.join(folder, name), 0o755)
+
+    def words(state, more='', fold='', rc=0):
+        command('qstat', 'case $1 in --version) cat %s/version; exit ;; esac\ncat %s/said\nexit %d' % (folder, folder, rc))
+        with open(os.path.join(folder, 'said'), 'w') as f:
+            f.write(PBS_SAYS % dict(me=me, state=state, more=more, fold=fold))
+        return ask_words(host, folder, 'pbs', 'in_list 71.srv -; echo "$q_state:$q_why:$q_text"\n')
+
+    with open(os.path.join(folder, 'version'), 'w') as f:
+        f.write('pbs_version = 20.0.1\n')
+    command('qselect', 'echo 71.srv; echo 74.srv; echo "bad id; touch x"; echo "\\$(touch y)"')
+    os.makedirs(os.path.join(folder, 'runs', 'a-1'))
+    os.makedirs(os.path.join(folder, 'runs', 'a-2'))
+    for name, text in (('a-1/queue.id', '72.srv 5\n'), ('a-2/queue.id', '70.srv 5\n'), ('a-2/exit', 'code=0\n')):
+        with open(os.path.join(folder, 'runs', name), 'w') as f:
+            f.write(text)
+    for state, more, want in (
+            ('Q', '    comment = Not Running: no $(touch x) \x1b[31m ngpus', 'queued:-:Not Running: no $(touch x) ?[31m ngpus'),
+            ('H', '', 'queued:hold:'), ('W', '', 'queued:-:'), ('T', '', 'queued:-:'), ('R', '', 'running:-:'), ('E', '', 'running:-:'),
+            ('S', '', 'running:-:'), ('Z', '', 'running:-:'), ('F', '    Exit_status = 0', 'over:-:'), ('F', '', 'over:cancelled:'),
+            ('F', '    Exit_status = -29', 'over:timeout:'), ('F', '    Exit_status = -27', 'over:memory:'),
+            ('F', '    Exit_status = 271', 'over:cancelled:'), ('F', '    Exit_status = 265', 'over:killed:'),
+            ('C', '    Exit_status = -3', 'over:killed:')):
+        for rc in (0, 153):  # of one that it knows no more
+            out = words(state, more, rc=rc)
+            check(out[-1] == want, '%s %r: %r is not %r' % (state, more, out[-1], want))
+            first = want.split(':')
+            check(out[0].split(' ')[:4] == ['71.srv', first[0], first[1], 'p-1a'], out)
+            # known by qselect, and nothing else of it; and one of ours that is over
+            check(sorted(out[1:-1]) == ['72.srv over - ?', '74.srv running - ?'], out)
+    check(words('Q', fold='\n\t')[0].split(' ')[3] == 'p-1a', 'a folded line')
+    with open(os.path.join(folder, 'asked')) as f:
+        asked = f.read().split('\n')
+    check(asked[:3] == ['qselect -u ' + me, 'qstat --version', 'qstat -x -f -w 71.srv 72.srv 74.srv'], asked[:4])
+    # two that call themselves the same: neither counts
+    check(words('R', '\nJob Id: 71.srv\n    job_state = F\n')[-1] == 'running:-:', 'forged')
+    check(words('Q', '\nJob Id: 71.srv\n    job_state = F\n')[-1] == 'running:-:', 'forged')
+    # no answer is none
+    command('qselect', 'echo 71.srv; exit 1')
+    check(words('Q') is None, 'qselect fails')
+    # nobody has a job: nobody is asked about all
+    os.unlink(os.path.join(folder, 'asked'))
+    command('qselect', ':')
+    shutil.rmtree(os.path.join(folder, 'runs'))
+    check(words('Q') == ['::'] or words('Q') == [':-:'], words('Q'))
+    with open(os.path.join(folder, 'asked')) as f:
+        check('qstat -f' not in f.read() and 'qstat -x' not in f.read(), 'asked')
+    # Torque; and where there is no qselect: ours are those that are owned by us
+    with open(os.path.join(folder, 'version'), 'w') as f:
+        f.write('Version: 6.1.2\nCommit: 1\n')
+    command('qselect', 'echo 71.srv')
+    check(words('Q')[-1] == 'queued:-:', 'torque')
+    with open(os.path.join(folder, 'asked')) as f:
+        check(f.read().endswith('qstat -f 71.srv\n'), 'torque')
+    check(not os.path.exists(os.path.join(folder, 'y')), 'it was run')
+    if host.shell != 'tiny':  # elsewhere there may be another
+        return
+    os.unlink(os.path.join(folder, 'qselect'))
+    check([line.split(' ')[0] for line in words('R')[:-1]] == ['71.srv'], words('R'))
+    check(words('R', rc=1) is None, 'qstat fails')
+    # as Slurm's own commands of that name have it
+    words('R')
+    with open(os.path.join(folder, 'said'), 'w') as f:
+        f.write('Job Id:\t71\n\tJob_Name = x\n\tJob_Owner = %s@l\n\tjob_state = Q\n\tcomment = a b\n\n' % me)
+    check(ask_words(host, folder, 'pbs', '') == ['71 queued - ? a b'], 'tabs')
+    check(sorted(os.listdir(folder)) == ['asked', 'do', 'list', 'qstat', 'said', 'version'], sorted(os.listdir(folder)))
+
+
+def test_queue_submit_pbs(host):
+    """The script that is submitted knows where it is, and holds the wishes of the one that takes it."""
+    folder = os.path.join(host.base, "a 'b' $(touch x) \\ c")
+    os.makedirs(folder)
+    for name, text in (('qstat', 'cat version'), ('qsub', 'cp "$3" taken; echo "$1 $2" >where; cat answer')):
+        with open(os.path.join(folder, name), 'w') as f:
+            f.write('#!/bin/sh\n%s\n' % text)
+        os.chmod(os.path.join(folder, name), 0o755)
+
+    def submit(version, answer):
+        for name, text in (('batch', '#!/bin/sh\n#PBS -r n\n#PRO -l select=1:ncpus=2\n#TORQUE -l nodes=1:ppn=2\nprintf "%s:%s\\n" "$#" "$1"\n'),
+                           ('version', version), ('answer', answer),
+                           ('do', 'v1=.\n' + strip('common') + strip('queue') + strip('pbs') + 'q_submit "$1/batch" "$1"\n')):
+            with open(os.path.join(folder, name), 'w') as f:
+                f.write(text)
+        p = subprocess.run([*host.argv, 'do', folder], env=dict(host.env, PATH=folder + ':' + host.env['PATH']), cwd=folder,
+                           capture_output=True, text=True, timeout=20)
+        return p.stdout.strip() if p.returncode == 0 else None
+
+    for version, mine, other in (('pbs_version = 20\n', '#PBS -l select=1:ncpus=2', '#PBS -l nodes'),
+                                 ('Version: 6\n', '#PBS -l nodes=1:ppn=2', '#PBS -l select')):
+        check(submit(version, 'a notice\n71.srv-1.site\n') == '71.srv-1.site', 'id')
+        with open(os.path.join(folder, 'taken')) as f:
+            lines = f.read().split('\n')
+        check(lines[:3] == ['#!/bin/sh', '#PBS -r n', mine] and not any(line.startswith(other) for line in lines), lines)
+        p = subprocess.run([*host.argv, os.path.join(folder, 'taken')], env=host.env, cwd=folder, capture_output=True, text=True)
+        check(p.stdout == '1:%s\n' % folder, p)
+        with open(os.path.join(folder, 'where')) as f:
+            check(f.read() == '-o %s/batch.out\n' % folder, 'where')
+    for answer in ('', 'no\n', '71;touch x\n', '71 72\n', '$(touch x)\n'):
+        check(submit('pbs_version\n', answer) is None, answer)
+    check(not os.path.exists(os.path.join(folder, 'x')), 'it was run')
+
+
 HOSTILE = ['71', '|', '\n', ' ', '\t', '71|TIMEOUT|x|y', '\n71|TIMEOUT|None|tok\n', '$(touch x)', '`touch x`', ';touch x;', "'", '"',
            '\\', '\r', '\x1b[31m', '\xff\xfe', '\xc3\xa9', '*', '/etc/*', 'tok', 'A' * 70000, '%s', '&', '</JB_name>', '</job_info>',
            '\n71 over timeout tok\n', '-n', '=', '\x02', '']

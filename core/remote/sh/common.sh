@@ -363,10 +363,11 @@ again() {
 }
 
 # in_session COMMAND...: become it, in a session of our own if there is a way, with
-# interrupts as they are by default: a shell ignores them in what it starts aside.  Grid Engine ends what is in
-# a job's own group, and would miss what is not; where it warns first, that is for us, who wait for what follows.
+# interrupts as they are by default: a shell ignores them in what it starts aside.  Grid Engine and PBS end what
+# is in a job's own group or session, and would miss what is not; where they warn first, that is for us, who wait for
+# what follows.
 in_session() {
-    if [ -n "${SGE_TASK_ID:-}" ]; then
+    if [ -n "${SGE_TASK_ID:-}${PBS_JOBID:-}" ]; then
         trap '' USR1 USR2
         env --default-signal=INT,QUIT true 2>/dev/null || exec "$@"
         exec env --default-signal=INT,QUIT "$@"

@@ -68,8 +68,8 @@ send() {
 
 # news: the status line, if it says something new.
 news() {
-    [ "$state,$code,$reason,$setup" != "$told" ] || return 0
-    told=$state,$code,$reason,$setup
+    [ "$state,$code,$reason,$setup,$words" != "$told" ] || return 0
+    told=$state,$code,$reason,$setup,$words
     tell "$a_token"
     quiet=0
 }

@@ -16,7 +16,7 @@ ask_queue() {
             if put "$q.tried" "$t" && limited listed "$t" >"$q.$$" 2>/dev/null; then
                 mv -f "$q.$$" "$q"
             fi
-            rm -f "$q.$$" "$q.$$.said"
+            rm -f "$q.$$" "$q.$$".*
             rmdir "$q.lock"
         elif [ -n "$(find "$q.lock" -prune -mmin +1 2>/dev/null)" ]; then
             rmdir "$q.lock" 2>/dev/null
@@ -33,7 +33,7 @@ listed() {
     printf '%s\n' "$1"
     q_list
     set -- $?
-    rm -f "$q_said"
+    rm -f "$q_said" "$q_said".*
     return "$1"
 }
 

@@ -10,7 +10,7 @@ watch() {
             eval "told=\${told_$i:-}"
             [ "$told" != over ] || continue
             state_of "$v1/runs/$tok"
-            w=$state,$code,$reason,$setup
+            w=$state,$code,$reason,$setup,$words
             if [ "$w" != "$told" ]; then
                 tell "$tok"
                 quiet=0

@@ -15,7 +15,8 @@ static void each_is_found_by_its_name(void **state)
     assert_string_equal(gn_scheduler_find("slurm")->name, "slurm");
     assert_string_equal(gn_scheduler_find("sge")->name, "sge");
     assert_null(gn_scheduler_find("direct"));
-    assert_null(gn_scheduler_find("pbs"));
+    assert_string_equal(gn_scheduler_find("pbs")->name, "pbs");
+    assert_null(gn_scheduler_find("lsf"));
     assert_null(gn_scheduler_find(NULL));
 }
 
@@ -100,6 +101,54 @@ static void the_same_for_grid_engine(void **state)
     gn_buf_clear(&out);
 }
 
+/* What one of the two alone understands is for that one alone. */
+static void the_same_for_pbs(void **state)
+{
+    char c[] = "c", gpu[] = "gpu", proj[] = "p7", a100[] = "a100";
+    struct gn_needs needs = {.gpus = 2, .cpus = 8, .memory_bytes = 16000000000U};
+    struct gn_target t = {.name = c, .partition = gpu, .account = proj};
+    struct gn_job_wish w = {.name = "7.p-1a-0123456789abcdef",
+                            .needs = &needs,
+                            .target = &t,
+                            .time_s = 100 * 3600,
+                            .grace_s = 10};
+    struct gn_buf out = GN_BUF_INIT(10000);
+    struct gn_err err = GN_ERR_INIT;
+
+    (void)state;
+    gn_strs_add(&t.submit, "-l place=excl");
+    assert_int_equal(gn_scheduler_find("pbs")->head(&w, &out, &err), GN_OK);
+    assert_string_equal(out.ptr, "#!/bin/sh\n"
+                                 "#PBS -S /bin/sh\n"
+                                 "#PBS -r n\n"
+                                 "#PBS -j oe\n"
+                                 "#PBS -m n\n"
+                                 "#PBS -N gn-7_p_1a_01234\n"
+                                 "#PRO -l select=1:ncpus=8:ngpus=2:mem=15259mb\n"
+                                 "#TORQUE -l nodes=1:ppn=8:gpus=2\n"
+                                 "#TORQUE -l mem=15259mb\n"
+                                 "#PBS -l walltime=100:02:40\n"
+                                 "#PBS -q gpu\n"
+                                 "#PBS -A p7\n"
+                                 "#PBS -l place=excl\n");
+    gn_strs_clear(&t.submit);
+    needs = (struct gn_needs){0};
+    w.time_s = 0;
+    gn_buf_clear(&out);
+    assert_int_equal(gn_scheduler_find("pbs")->head(&w, &out, &err), GN_OK);
+    assert_non_null(strstr(out.ptr, "#PRO -l select=1:ncpus=1\n#TORQUE -l nodes=1:ppn=1\n#PBS -q"));
+    t.qos = c;
+    assert_int_equal(gn_scheduler_find("pbs")->head(&w, &out, &err), GN_E_CONFIG);
+    t.qos = NULL;
+    needs.gpu_type = a100;
+    assert_int_equal(gn_scheduler_find("pbs")->head(&w, &out, &err), GN_E_CONFIG);
+    needs.gpu_type = NULL;
+    needs.nodes = 2;
+    assert_int_equal(gn_scheduler_find("pbs")->head(&w, &out, &err), GN_E_CONFIG);
+    assert_null(gn_scheduler_find("pbs")->member);
+    gn_buf_clear(&out);
+}
+
 static void what_is_not_given_is_the_sites(void **state)
 {
     char c[] = "c";
@@ -160,7 +209,7 @@ static void no_value_leaves_its_line(void **state)
     static const char *const bad[] = {"gpu\nrm -rf /", "a b", "x'y", "$(id)", "`id`",
                                       "a;b",           "#",   "",    "a\\b"};
 
-    static const char *const names[] = {"slurm", "sge"};
+    static const char *const names[] = {"slurm", "sge", "pbs"};
 
     (void)state;
     for (size_t i = 0; i < 2 * sizeof bad / sizeof *bad; i++) {
@@ -192,6 +241,7 @@ int main(void)
         cmocka_unit_test(each_is_found_by_its_name),
         cmocka_unit_test(what_is_needed_becomes_directives),
         cmocka_unit_test(the_same_for_grid_engine),
+        cmocka_unit_test(the_same_for_pbs),
         cmocka_unit_test(what_is_not_given_is_the_sites),
         cmocka_unit_test(several_nodes_have_a_task_for_each_gpu),
         cmocka_unit_test(a_sweep_is_one_array),
