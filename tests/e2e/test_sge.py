@@ -48,11 +48,13 @@ class Queue(Case):
         return [j for j in ENGINE.jobs() if " gn-" in j]
 
     def test_a_job_is_a_run_like_any_other(self):
-        self.w.write("train.py", "import os, sys\nprint('job', os.environ['JOB_ID'].isdigit(), os.environ['NSLOTS'], os.environ['JOB_NAME'][:8])\n"
+        self.w.write("train.py", "import os, sys\nprint('job', os.environ['JOB_ID'].isdigit(), os.environ['NSLOTS'], os.environ['JOB_NAME'][:8], "
+                                 "os.environ['CUDA_VISIBLE_DEVICES'])\n"
                                  "open('out.txt', 'w').write('result')\nsys.exit(7)\n")
-        self.target(memory_resource="h_vmem")
+        # which GPUs they are says the site's prolog
+        self.target(memory_resource="h_vmem", submit=["-v CUDA_VISIBLE_DEVICES=1"])
         p = self.good(self.w.gn("train.py", "-t", "cluster", "--cpus", "2", "--gpus", "1", "--memory", "8GB", "--time", "10m"), 7)
-        self.assertEqual(p.out, b"job True 2 gn-proj-\n")
+        self.assertEqual(p.out, b"job True 2 gn-proj- 1\n")
         self.assertEqual(self.w.read("out.txt"), b"result")
         self.assertEqual((self.w.show()["state"], self.w.show()["status"]), ("failed", 7))
 
