@@ -44,6 +44,9 @@ static void take_needs(const struct gn_args *a, const struct gn_needs *file, str
     out->memory_bytes = (uint64_t)gn_args_num(a, "memory", (int64_t)file->memory_bytes);
     out->gpu_mem_bytes = (uint64_t)gn_args_num(a, "gpu-memory", (int64_t)file->gpu_mem_bytes);
     out->gpu_type = gn_strdup(type ? type : file->gpu_type);
+    /* who says which one wants one */
+    if (!out->gpus && !gn_args_has(a, "gpus") && (out->gpu_mem_bytes || out->gpu_type))
+        out->gpus = 1;
 }
 
 /* What is asked for and not looked after is said, not swallowed. */

@@ -77,14 +77,14 @@ static void json_end(struct gn_cli *c, const struct gn_run *run, int status)
     gn_ui_json(c->ui, o);
 }
 
-static void say_how_to_return(struct gn_cli *c, const struct gn_run *run)
+static void say_how_to_return(struct gn_cli *c, const struct gn_run *run, bool is_there)
 {
-    if (run->state < GN_RUNNING)
+    if (!is_there && run->state < GN_QUEUED)
         gn_ui_say(c->ui, "%s may have been started on '%s' or not; go on with it: gnrrun attach %s",
                   run->name, run->target, run->name);
     else
-        gn_ui_say(c->ui, "%s goes on, on '%s'; come back to it: gnrrun attach %s", run->name,
-                  run->target, run->name);
+        gn_ui_say(c->ui, "%s %s, on '%s'; come back to it: gnrrun attach %s", run->name,
+                  run->state == GN_QUEUED ? "waits" : "goes on", run->target, run->name);
     gn_ui_say(c->ui, "end it: gnrrun stop %s%s", run->name,
               gn_cli_signal(c) == 2 ? " (or Ctrl-C again within 2 seconds)" : "");
 }
@@ -99,7 +99,7 @@ static int detached(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, s
     if (gn_store_update(e->store, run, false, &ignored))
         gn_ui_say(c->ui, "%s", ignored.msg);
     gn_ui_flush(c->ui);
-    say_how_to_return(c, run);
+    say_how_to_return(c, run, false);
     if (gn_cli_signal(c) != 2)
         return GN_EXIT_INTERRUPTED;
     if (gn_cli_interrupts(c) < 2) {
@@ -156,7 +156,7 @@ int gn_cli_drive(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, enum
     } else if (rc)
         status = failed(c, run, rc, err);
     else if (until == GN_UNTIL_STARTED && !gn_state_over(run->state)) {
-        say_how_to_return(c, run);
+        say_how_to_return(c, run, true);
         status = GN_EXIT_OK;
     } else {
         if (run->members && !c->json && gn_cli_sweep_table(c, e->store, run, err))

@@ -21,6 +21,7 @@ static const struct {
     {"proto", GN_E_PROTO, NULL},
     {"notfound", GN_E_NOTFOUND, NULL},
     {"nospace", GN_E_CAPACITY, "make room over there, or give the target another workdir:"},
+    {"toofew", GN_E_CAPACITY, "which machine has which GPUs: gnrrun targets --check"},
     {"readonly", GN_E_FAIL, "give the target a workdir: that you may write to"},
     {"missing", GN_E_FAIL, NULL},
     {"busy", GN_E_EXISTS, NULL},

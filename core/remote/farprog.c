@@ -10,7 +10,7 @@
 #include "ops.def"
 #undef GN_OP
 
-enum part { ARRIVE = 1, READ = 2, WORK = 4, SITE = 8 };
+enum part { ARRIVE = 1, READ = 2, WORK = 4, SITE = 8, SMI = 16 };
 
 static const struct program {
     const char *name, *text;
@@ -91,6 +91,8 @@ bool gn_program_write(struct gn_buf *program, const char *op, const char *nonce,
         gn_buf_adds(program, gn_sh_work);
     if (p->parts & SITE)
         gn_buf_adds(program, gn_sh_site);
+    if (p->parts & SMI)
+        gn_buf_adds(program, gn_sh_smi);
     gn_buf_adds(program, p->text);
     return true;
 }

@@ -134,6 +134,7 @@ static int add_program(const struct gn_road *road, const struct gn_preview *view
         gn_buf_adds(b, gn_sh_polite);
     if (picks_gpus(road)) {
         gn_buf_adds(b, gn_sh_site);
+        gn_buf_adds(b, gn_sh_smi);
         gn_buf_adds(b, gn_sh_gpus);
         if (road->spec.needs.gpu_type)
             gn_buf_addf(add_file(f, sweep ? "run/m.gpu_type" : "run/gpu_type"), "%s\n",

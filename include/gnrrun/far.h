@@ -106,7 +106,8 @@ extern const char gn_sh_read[];   /* how files are read, */
 extern const char gn_sh_work[];   /* how a run gets its folder and starts, */
 extern const char gn_sh_site[];   /* what stands before the machine */
 extern const char gn_sh_sup[];
-extern const char gn_sh_gpus[];   /* goes before sup, with site, where GPUs are shared */
+extern const char gn_sh_smi[];    /* what is known of GPUs */
+extern const char gn_sh_gpus[];   /* goes before sup, with site and smi, where GPUs are shared */
 extern const char gn_sh_polite[]; /* likewise, on a machine that is shared */
 extern const char gn_sh_sweep[];  /* goes between common and sup, with work, in a sweep */
 extern const char gn_sh_queue[];  /* how a batch queue starts a run, */

@@ -54,9 +54,9 @@ def quote(word):
 
 
 SUP = strip('common') + strip('sup')
-GPU_SUP = strip('common') + strip('site') + strip('gpus') + strip('sup')
+GPU_SUP = strip('common') + strip('site') + strip('smi') + strip('gpus') + strip('sup')
 with open(os.path.join(SH, '..', 'ops.def')) as f:
-    PARTS = {op: [part for part in ('arrive', 'read', 'work', 'site') if part.upper() in parts]
+    PARTS = {op: [part for part in ('arrive', 'read', 'work', 'site', 'smi') if part.upper() in parts]
              for op, parts in re.findall(r'^GN_OP\((\w+), (.*)\)$', f.read(), re.M)}
 
 
@@ -1139,16 +1139,17 @@ class Gpus:
         self.dir = tempfile.mkdtemp(prefix='gpus-', dir=host.base)
         self.claims = os.path.join(self.dir, 'claims')
         self.smi('i=0; while [ $i -lt %d ]; do\n'
-                 'set -- "$1" 4 0; [ ! -e %s/mem.$i ] || set -- "$1" 9000 0; [ ! -e %s/util.$i ] || set -- "$1" 4 97\n'
+                 'set -- "$1" 4 0; name="NVIDIA A100-SXM4-40GB"; [ ! -e %s/name.$i ] || name=$(cat %s/name.$i)\n'
+                 '[ ! -e %s/mem.$i ] || set -- "$1" 9000 0; [ ! -e %s/util.$i ] || set -- "$1" 4 97\n'
                  'case $1 in\n'
-                 '--query-gpu=*) echo "$i, GPU-0$i-a, NVIDIA A100-SXM4-40GB, 40960, $2, $3" ;;\n'
+                 '--query-gpu=*) echo "$i, GPU-0$i-a, $name, 40960, $2, $3" ;;\n'
                  '--query-compute-apps=*) [ ! -e %s/apps.$i ] || echo GPU-0$i-a ;;\n'
-                 'esac; i=$((i + 1)); done' % (n, self.dir, self.dir, self.dir))
+                 'esac; i=$((i + 1)); done' % (n, *[self.dir] * 5))
         host.env = dict(host.env, PATH=self.dir + ':' + host.env['PATH'], GNRRUN_GPU_DIR=self.claims)
         host.env.pop('CUDA_VISIBLE_DEVICES', None)
 
-    def smi(self, text):
-        path = os.path.join(self.dir, 'nvidia-smi')
+    def smi(self, text, name='nvidia-smi'):
+        path = os.path.join(self.dir, name)
         with open(path, 'w') as f:
             f.write('#!/bin/sh\n' + text + '\n')
         os.chmod(path, 0o755)
@@ -1203,10 +1204,10 @@ def test_gpus_free_ones(host, gpus):
     check(gpus.run('gpus=1\n') == '[3]\n', 'the only one')
     check(gpus.run('gpus=1\n', kind='a100') == '[3]\n', 'of that kind')
     check(gpus.run('gpus=1\ngpu_mb=38000\n') == '[3]\n', 'of that size')
-    for opts, kind, said in (('gpus=5\n', None, '4 such GPU(s), and 5 were'), ('gpus=1\n', 'h100', '0 such GPU(s) of type h100'),
-                             ('gpus=1\ngpu_mb=80000\n', None, '0 such GPU(s)')):
+    for opts, kind, said in (('gpus=5\n', None, 'has 4 GPUs, 5 were asked for'), ('gpus=1\n', 'h100', "has 0 GPUs of type 'h100', 1 was"),
+                             ('gpus=1\ngpu_mb=80000\n', None, 'has 0 GPUs with 80000 MiB')):
         token, _, out = gpus.launch(opts, kind=kind)
-        check(out[-1].startswith('err nospace') and said in out[-1], out)
+        check(out[-1].startswith('err toofew') and said in out[-1], out)
         check(not os.path.exists(host.v1('runs', token, 'lock')), 'it began')
     check(gpus.left() == [], gpus.left())
     # those that a scheduler has chosen are believed
@@ -1254,6 +1255,69 @@ def test_gpus_wait(host, gpus):
     check(left == [], left)
 
 
+@with_gpus(2)
+def test_gpus_line(host, gpus):
+    """Who did not ask takes none that somebody waits for; who waits for another kind is in nobody's way."""
+    with open(os.path.join(gpus.dir, 'name.1'), 'w') as f:
+        f.write('NVIDIA GeForce RTX 3090\n')
+    gpus.use('apps', 0)
+    first, _, _ = gpus.launch('gpus=1\n', kind='a100')
+    host.await_state(first, 'queued')
+    check(gpus.run('gpus=1\n', kind='rtx 3090') == '[1]\n', 'of another kind')
+    check(gpus.run('gpus=1\n') == '[1]\n', 'any')
+    both, _, _ = gpus.launch('gpus=2\n')
+    host.await_state(both, 'queued')
+    check(gpus.run('gpus=0\nshare=1\n').endswith('\n[]\n'), 'it is waited for')
+    # one that looks after its place no more: stopped, or hanging for ever
+    ticket = next(n for n in gpus.left() if n.startswith('wait.') and '.0-1.' in n)
+    pid = int(ticket.split('.')[-2])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        os.utime(os.path.join(gpus.claims, ticket), (time.time() - 300,) * 2)
+        check(gpus.run('gpus=0\nshare=1\n') == '[1]\n', 'nobody looks after that place')
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    gpus.use('apps', 0, False)
+    host.await_state(first, 'ended', limit=30)
+    host.await_state(both, 'ended', limit=30)
+    check(gpus.left() == [], gpus.left())
+
+
+ROCM = """
+device,Unique ID,GPU use (%),VRAM Total Memory (B),VRAM Total Used Memory (B),Card Series,Card Model,Card Vendor,Card SKU,Subsystem ID,Device Rev,Node ID,GUID,GFX Version
+card0,0x9246a1b2c3d4e5f6,93,17163091968,692142080,Navi 21 [Radeon RX 6800/6800 XT / 6900 XT],0x73bf,Advanced Micro Devices Inc. [AMD/ATI],001,0x2406,0xc1,1,45534,gfx1030
+card1,N/A,0,67108864,26079232,Raphael,0x164e,Advanced Micro Devices Inc. [AMD/ATI],RAPHAEL,0x364e,0xc6,2,52156,gfx1036
+card2,0x18f68e602b8a790f,0,17163091968,27856896,Navi 21 [Radeon RX 6800/6800 XT / 6900 XT],0x73bf,Advanced Micro Devices Inc. [AMD/ATI],001,0x2406,0xc1,1,45534,gfx1030
+"""
+OLD_ROCM = """device,VRAM Total Memory (B),VRAM Total Used Memory (B),Card series,Card model,Card vendor,Card SKU
+card0,34342961152,6922240,Arcturus GL-XL [AMD Instinct MI100],0x0c34,Advanced Micro Devices Inc. [AMD/ATI],D34316
+"""
+
+
+@with_gpus(0)
+def test_gpus_amd(host, gpus):
+    """As rocm-smi tells of them, of two ages; the one within the processor is none."""
+    os.unlink(os.path.join(gpus.dir, 'nvidia-smi'))
+    for says, shown, kind, why in ((ROCM, 'GPU-18f68e602b8a790f', 'rx 6800', 'has 2 GPUs'), (OLD_ROCM, '0', 'MI100', 'has 1 GPU,')):
+        with open(os.path.join(gpus.dir, 'says'), 'w') as f:
+            f.write(says)
+        gpus.smi('cat %s/says' % gpus.dir, 'rocm-smi')
+        check(gpus.run('gpus=1\n', job='echo "${CUDA_VISIBLE_DEVICES-}[$ROCR_VISIBLE_DEVICES]"', kind=kind) == '[%s]\n' % shown, shown)
+        _, _, out = gpus.launch('gpus=3\n')
+        check(out[-1].startswith('err toofew') and why in out[-1], out)
+    check(gpus.left() == [], gpus.left())
+
+
+@with_gpus(1)
+def test_gpus_silent(host, gpus):
+    """A driver in trouble neither answers nor lets itself be ended; nobody waits for it long."""
+    gpus.smi("trap '' TERM HUP INT; exec sleep 20")
+    t0 = time.monotonic()
+    _, _, out = gpus.launch('gpus=1\n')
+    check(out[-1].startswith('err toofew') and 'driver answers' in out[-1], out)
+    check(time.monotonic() - t0 < 15, 'it took %.0f s' % (time.monotonic() - t0))
+
+
 @with_gpus(1)
 def test_gpus_race(host, gpus):
     """Two (of two users, where we may) for the last one, again and again: never both, never none."""
@@ -1264,21 +1328,26 @@ def test_gpus_race(host, gpus):
     for path in (os.path.dirname(host.base), host.base, host.home, host.root, host.v1(), host.v1('runs'), gpus.dir):
         os.makedirs(path, exist_ok=True)
         os.chmod(path, 0o1777 if path == gpus.dir else 0o755)
-    job = 'mkdir %s || echo both; sleep 0.3; rmdir %s; echo done' % (busy, busy)
-    for _ in range(int(os.environ.get('GN_RACES', '4'))):
-        tokens = [gpus.launch('gpus=1\n', job=job, start=0)[0] for _ in range(2)]
+    job = '[ -z "$CUDA_VISIBLE_DEVICES" ] && echo none && exit; mkdir %s || echo both; sleep 1; rmdir %s; echo done' % (busy, busy)
+    rounds = int(os.environ.get('GN_RACES', '2'))
+    # those who wait for it get it one after the other; of those who did not ask one does
+    for opts, want in [('gpus=1\n', ['done', 'done'])] * rounds + [('gpus=0\nshare=1\n', ['done', 'none'])] * rounds:
+        tokens = [gpus.launch(opts, job=job, start=0)[0] for _ in range(2)]
         for token, user in zip(tokens, users):
             if user:
                 subprocess.run(['chown', '-R', str(user), host.v1('runs', token)], check=True)
         sups = [subprocess.Popen([*host.argv, host.v1('runs', token, 'sup'), 'run', host.v1('runs', token)], env=host.env, user=user,
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
                 for token, user in zip(tokens, users)]
+        said = []
         for token, p in zip(tokens, sups):
             host.await_state(token, 'ended', limit=40)
             p.wait(20)
             with open(host.v1('runs', token, 'log')) as f:
-                said = f.read()
-                check(said == 'done\n', 'both at once: %r' % said)
+                said.append(f.read().split('\n')[-2])
+                f.seek(0)
+                check('both' not in f.read(), 'both at once')
+        check(sorted(said) == want, said)
     check(gpus.left() == [], gpus.left())
 
 
@@ -1301,6 +1370,15 @@ def test_gpus_hostile(host, gpus):
         check(gpus.run('gpus=1\n') == '[1]\n', 'a living claim counts')
         os.chown(forged, 1234, 1234)
         check(gpus.run('gpus=1\n') == '[0]\n', 'a forged one does not')
+    # a link under a name that we were about to take
+    victim = os.path.join(gpus.dir, 'victim')
+    with open(victim, 'w') as f:
+        f.write('thesis')
+    os.symlink(victim, os.path.join(gpus.claims, 'GPU-00-a.7.7'))
+    p = subprocess.run([*host.argv, '-c', GPU_SUP.rsplit('case ${1-} in', 1)[0] + 'lay GPU-00-a.7.7 || echo refused'], env=host.env,
+                       capture_output=True, text=True, timeout=20)
+    with open(victim) as f:
+        check((p.stdout, f.read()) == ('refused\n', 'thesis'), 'it was followed: %r' % (p,))
     shutil.rmtree(gpus.claims)
     # no folder of claims, or a link in its place: the driver's word has to do
     os.symlink('/tmp', gpus.claims)
@@ -1311,7 +1389,7 @@ def test_gpus_hostile(host, gpus):
     # a driver in trouble
     gpus.smi('echo "Failed to initialize NVML: Driver/library version mismatch"; exit 18')
     _, _, out = gpus.launch('gpus=1\n')
-    check(out[-1].startswith('err nospace') and 'no GPU that nvidia-smi knows of' in out[-1], out)
+    check(out[-1].startswith('err toofew') and 'has no GPU whose driver answers' in out[-1], out)
     gpus.smi('echo "0, GPU-$(id), x, y, z, w"; echo "1, GPU-0, a, [N/A], [N/A], [N/A]"; echo junk')
     check(gpus.run('gpus=1\n') == '[1]\n', 'numbers that are none')
 

@@ -95,22 +95,51 @@ tools() {
     plain "${kill#*=}" && line="$line kill_user_processes=$w"
 }
 
-# gpus: a line for each; procs counts the processes of everybody on it.
+# gpus: a line for each, and for each user of one.
 gpus() {
-    has nvidia-smi || return 0
-    apps=$(briefly nvidia-smi --query-compute-apps=gpu_uuid --format=csv,noheader)
-    briefly nvidia-smi --query-gpu=index,uuid,name,memory.total,memory.used,utilization.gpu \
-        --format=csv,noheader,nounits | APPS=$apps awk -F ', *' '
-        BEGIN {
-            n = split(ENVIRON["APPS"], app, "\n")
-            for (i = 1; i <= n; i++) procs[app[i]]++
+    ask_smi || return 0
+    uses=$(gpu_users; gpu_claims)
+    printf '%s\n%s\n' "$smi" "$uses" | awk '
+        $1 == "on" { procs[$2]++ }
+        $1 == "gpu" { n++; uuid[n] = $3; number_of[$3] = $2; line[n] = sprintf("gpu index=%d name=%s mem_mb=%s used_mb=%s util=%s", $2, substr($7, 2), $4, $5, $6) }
+        $1 == "user" && ($2 in number_of) { use($2, $3); count[$2, $3]++; if ($4 > 0) mb[$2, $3] += $4 }
+        $1 == "claim" && ($2 in number_of) { use($2, $3); held[$2, $3] = 1 }
+        function use(id, who) {
+            if (!((id, who) in known) && m < 200) { known[id, who] = 1; m++; at[m] = id; by[m] = who }
         }
-        NF >= 6 && NR <= 64 {
-            gsub(/[^A-Za-z0-9._-]+/, "_", $3)
-            for (i = 4; i <= 6; i++) if ($i !~ /^[0-9]+$/) $i = -1
-            printf "gpu index=%d name=%s mem_mb=%s used_mb=%s util=%s procs=%d\n",
-                $1, $3, $4, $5, $6, procs[$2]
+        END {
+            for (i = 1; i <= n; i++) printf "%s procs=%d\n", line[i], procs[uuid[i]]
+            for (i = 1; i <= m; i++)
+                printf "use gpu=%d user=%s procs=%d mem_mb=%d claim=%d\n", number_of[at[i]], by[i], count[at[i], by[i]], mb[at[i], by[i]], held[at[i], by[i]]
         }'
+}
+
+# user_of PATH: w=whose it is.
+user_of() {
+    # shellcheck disable=SC2012,SC2046 # one name, the words in front of it
+    set -- $(ls -ld -- "$1" 2>/dev/null)
+    plain "${3:-}"
+}
+
+# gpu_users: "user UUID NAME MIB" of each process on one.
+gpu_users() {
+    printf '%s\n' "$smi" | while read -r kind id pid mb; do
+        [ "$kind" = on ] || continue
+        if [ -d "/proc/$pid" ]; then user_of "/proc/$pid"; else plain "$(ps -o user= -p "$pid" 2>/dev/null)"; fi
+        printf 'user %s %s %s\n' "$id" "$w" "$mb"
+    done
+}
+
+# gpu_claims: "claim UUID NAME" of each run that has one or is about to.
+gpu_claims() {
+    [ -d "$gpu_dir" ] && [ ! -L "$gpu_dir" ] || return 0
+    me=''
+    printf '%s\n' "$smi" | while read -r kind _ id _; do
+        if [ "$kind" = gpu ] && claimed "$id"; then
+            user_of "$gpu_dir/$holder"
+            printf 'claim %s %s\n' "$id" "$w"
+        fi
+    done
 }
 
 # people: who is logged in and what they use.

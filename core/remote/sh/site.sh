@@ -1,12 +1,32 @@
 # site.sh - what stands before this machine.  For launch and probe.
 
-# briefly COMMAND...: not for ever; a driver in trouble never answers.
+# briefly COMMAND...: its lines and its status, after 11 s at the latest.  One that hangs within the kernel cannot be
+# killed: it is left behind, and holds only a pipe of its own.
 briefly() {
-    if has timeout && timeout 1 true 2>/dev/null; then
-        timeout 10 "$@"
-    else
-        "$@"
-    fi 2>/dev/null </dev/null
+    if has timeout && timeout -s KILL 1 true 2>/dev/null; then set -- timeout -s KILL 10 "$@"; fi
+    (
+        # by exec: a shell keeps a copy of what it redirects for less than its life
+        exec 2>/dev/null </dev/null
+        sleep 11 &
+        late=$!
+        printf '%s\n' "gn-brief nap $late"
+        {
+            "$@"
+            printf '\n%s\n' "gn-brief status $?"
+        } &
+        wait "$late" && printf '\n%s\n' 'gn-brief status 124'
+    ) | (
+        nap_of='' status=124
+        while IFS= read -r text; do
+            case $text in
+            'gn-brief nap '*) nap_of=${text##* } ;;
+            'gn-brief status '*) status=${text##* } && break ;;
+            ?*) printf '%s\n' "$text" ;;
+            esac
+        done
+        [ -z "$nap_of" ] || kill "$nap_of" 2>/dev/null
+        exit "$status"
+    )
 }
 
 # find_queue: queue=the batch system that takes jobs here, or -.  A command alone is no proof: it is asked.

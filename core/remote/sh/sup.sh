@@ -190,10 +190,10 @@ run() {
         start_of $$ && check_gpus
     fi
     claim
-    if [ "$gpus_given" = 1 ] && ! take_gpus; then
-        # who started us waits for no more
+    if [ "$gpus_given" = 1 ]; then
+        # who started us waits for no more: a driver may be slow to answer
         exec >/dev/null 2>&1
-        if ! wait_gpus; then
+        if ! take_gpus && ! wait_gpus; then
             rc=143 why=$hit start=0
             last_word
             exit 0

@@ -30,15 +30,6 @@ member() {
     exec sh "$d.$2/sup" run "$d.$2"
 }
 
-# count_gpus: n=how many there are.
-count_gpus() {
-    n=0
-    has nvidia-smi || return 0
-    set -- nvidia-smi -L
-    ! has timeout || set -- timeout 10 "$@"
-    n=$("$@" 2>/dev/null | grep -c '^GPU ')
-}
-
 # room: so many at a time.  Nobody knows how much one takes unless it was said.
 room() {
     option parallel 0
@@ -46,8 +37,10 @@ room() {
     [ "$room" = 0 ] || return 0
     option each_gpus 0
     if [ "$value" != 0 ]; then
-        count_gpus
-        room=$((n / value))
+        want_kind='' want_mb=0 each=$value
+        list_gpus || gpus=''
+        count_fitting
+        room=$((n / each))
     else
         option each_cpus 0
         n=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null)

@@ -36,7 +36,7 @@ start_run() {
     )
     # a shell that does not know the user's locale says so, before anything of ours
     case ${e##*"$nl"} in
-    nospace\ * | notfound\ * | sys\ *)
+    nospace\ * | notfound\ * | toofew\ * | sys\ *)
         e=${e##*"$nl"}
         die "${e%% *}" "${e#* }"
         ;;

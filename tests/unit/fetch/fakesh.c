@@ -17,5 +17,8 @@ const char gn_sh_read[] = "";
 extern const char gn_sh_site[];
 const char gn_sh_site[] = "";
 
+extern const char gn_sh_smi[];
+const char gn_sh_smi[] = "";
+
 extern const char gn_sh_work[];
 const char gn_sh_work[] = "";
