@@ -1,8 +1,11 @@
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli/cmd.h"
 #include "cli/engine.h"
 #include "cli/runtext.h"
+#include "gnrrun/engine.h"
 
 #define NEWEST 10 /* ended runs that are shown without --all */
 
@@ -13,7 +16,24 @@ struct listing {
     struct gn_table table;
     int64_t now_s;
     size_t shown;
+    struct gn_strs idle; /* what is to be said of those that seem to do nothing */
 };
+
+static void remind(struct listing *l, const struct gn_run *r)
+{
+    const char *what = strcmp(r->reason, GN_RESTS_GPU) == 0
+                           ? "its GPUs had done nothing for 20 minutes"
+                       : strcmp(r->reason, GN_RESTS_LOG) == 0 ? "it had written no log for an hour"
+                                                              : NULL;
+    char *text;
+
+    if (r->state != GN_RUNNING || !what)
+        return;
+    text = gn_printf("%s still runs on '%s', and when last looked at %s; to end it: gnrrun stop %s",
+                     r->name, r->target, what, r->name);
+    gn_strs_add(&l->idle, text);
+    free(text);
+}
 
 static int add_run(const struct gn_run *r, void *arg, struct gn_err *err)
 {
@@ -23,6 +43,7 @@ static int add_run(const struct gn_run *r, void *arg, struct gn_err *err)
 
     (void)err;
     l->shown++;
+    remind(l, r);
     if (l->now_s >= r->created_s)
         gn_fmt_seconds(l->now_s - r->created_s, age);
     if (took_s >= 0)
@@ -56,6 +77,7 @@ int cmd_ps(struct gn_cli *c, struct gn_err *err)
         .c = c,
         .table = {.head = head, .n = sizeof head / sizeof *head, .right = 1u << 3 | 1u << 4},
         .now_s = c->ctx->wall_s(c->ctx),
+        .idle = GN_STRS_INIT,
     };
     struct objects o = {.c = c, .all = gn_args_has(&c->args, "all")};
     int64_t n = 0;
@@ -79,7 +101,10 @@ int cmd_ps(struct gn_cli *c, struct gn_err *err)
     if (n > (int64_t)l.shown)
         gn_ui_say(c->ui, "%" PRId64 " older runs are not shown; see 'gnrrun ps --all'",
                   n - (int64_t)l.shown);
+    for (size_t i = 0; i < l.idle.n; i++)
+        gn_ui_say(c->ui, "%s", l.idle.v[i]);
 out:
+    gn_strs_clear(&l.idle);
     gn_table_clear(&l.table);
     gn_store_close(s);
     return rc;

@@ -93,6 +93,9 @@ int gn_far_parse_status(const char *line, struct gn_far_status *out, struct gn_e
     st.log_bytes = gn_far_number(line, "log", -1);
     st.setup = gn_far_number(line, "setup", 0) == 1;
     copy_text(line, st.words, sizeof st.words);
+    st.cpus = (int)(gn_far_number(line, "cpus", 0) & 0xffff);
+    st.idle_s = gn_far_number(line, "idle", 0);
+    st.quiet = gn_far_number(line, "quiet", 0) == 1;
     *out = st;
     return GN_OK;
 }

@@ -6,6 +6,8 @@
 #include "gnrrun/hash.h"
 #include "run_private.h"
 
+#define IDLE_S 1200 /* GPUs that did nothing for so long are worth a word */
+
 int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road, struct gn_err *err)
 {
     int rc;
@@ -195,6 +197,29 @@ static int note_wait(struct gn_road *road, const struct gn_far_status *st, struc
     return run->state == GN_QUEUED ? gn_store_update(road->e->store, run, false, err) : GN_OK;
 }
 
+/* What others on a machine that is theirs too would like to know of one that runs: does it sit there idle? */
+static const char *rest_of(const struct gn_road *road, const struct gn_far_status *st)
+{
+    if (st->idle_s >= IDLE_S)
+        return GN_RESTS_GPU;
+    return st->quiet && road->target.shared ? GN_RESTS_LOG : "";
+}
+
+static int note_running(struct gn_road *road, const struct gn_far_status *st, struct gn_err *err)
+{
+    struct gn_run *run = road->run;
+    const char *rest = rest_of(road, st);
+    bool is_new = !run->reason || strcmp(run->reason, rest) != 0;
+
+    if (run->state < GN_RUNNING && st->cpus && !road->spec.needs.cpus && !run->member)
+        gn_event_text(road->e->ctx, GN_EV_NOTE,
+                      "%s is held to %d processor%s of '%s', which others use too; more: --cpus N",
+                      run->name, st->cpus, st->cpus == 1 ? "" : "s", run->target);
+    gn_run_set_text(&run->reason, rest); /* it waits for nothing any more */
+    return is_new && run->state == GN_RUNNING ? gn_store_update(road->e->store, run, false, err)
+                                              : GN_OK;
+}
+
 /* Of a sweep what was shipped says only that it is there; how it goes its members say. */
 static int note_lead(struct gn_road *road, const struct gn_far_status *st, struct gn_err *err)
 {
@@ -234,8 +259,7 @@ int gn_road_note_status(struct gn_road *road, const struct gn_far_status *st, st
     case GN_FAR_RUNNING:
     case GN_FAR_ELSEWHERE:
         next = GN_RUNNING;
-        if (run->state == GN_QUEUED) /* it waits for nothing any more */
-            gn_run_set_text(&run->reason, "");
+        rc = note_running(road, st, err);
         break;
     case GN_FAR_STOPPING:
         next = GN_STOPPING;

@@ -16,6 +16,10 @@
 #include "gnrrun/store.h"
 #include "gnrrun/transport.h"
 
+/* Reasons of one that runs and does nothing, as far as was seen when it was last looked at. */
+#define GN_RESTS_GPU "gpu-idle"
+#define GN_RESTS_LOG "log-silent"
+
 /* What one invocation works with. */
 struct gn_engine {
     const struct gn_ctx *ctx;

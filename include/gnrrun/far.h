@@ -138,6 +138,9 @@ struct gn_far_status {
     int64_t start_s, end_s, now_s; /* far clock; 0: unknown */
     int64_t log_bytes;             /* -1: unknown */
     bool setup;                    /* running: still in its setup */
+    int cpus;                      /* it was held to so many processors; 0: to none */
+    int64_t idle_s; /* running: so long its GPUs had nothing to do; 0: they had, or unknown */
+    bool quiet;     /* running: no log for an hour */
 };
 
 /* From "st TOKEN state=... ...".  GN_E_PROTO when it is no status line. */

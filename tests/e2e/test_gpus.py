@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import unittest
 
 from world import Case, main, wait_until
@@ -54,8 +55,8 @@ class Gpus(Case):
         self.good(self.w.gn("stop"))
         p.communicate(timeout=60)
         self.assertEqual(self.w.show()["state"], "stopped")
-        p = self.w.popen("train.py", "-t", "ravan", "--gpus", "1", "--detach")
-        p.communicate(timeout=60)
+        p = self.good(self.w.gn("train.py", "-t", "ravan", "--gpus", "1", "--detach"))
+        self.assertRegex(p.err, "proj-2 (waits|goes on), on 'ravan'")
         self.good(self.w.gn("rm", "--force", "proj-2"))
         wait_until("its claims to go", lambda: not [n for n in os.listdir(os.path.join(self.smi, "claims")) if self.lives(n)])
 
@@ -82,6 +83,36 @@ class Gpus(Case):
         self.assertEqual(self.good(self.w.gn("train.py", "-t", "lab")).out,
                          b"gnrrun: no GPU is free here, so the program sees none; --gpus 1 waits for one\nsees []\n")
         self.assertEqual(self.good(self.w.gn("train.py", "-t", "ravan")).out, b"sees [None]\n")
+
+    def test_one_that_sits_there_idle_is_named(self):
+        folder = os.path.join(self.w.home, ".config/gnrrun")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "config.yaml"), "w") as f:
+            json.dump({"targets": {"lab": {"type": "ssh", "host": "ravan", "shared": True}}}, f)
+        p = self.good(self.w.gn("long.py", "-t", "lab", "--gpus", "1", "--detach"))
+        self.assertIn("proj-1 goes on, on 'lab'", p.err)
+        run = os.path.join(self.w.far, ".gnrrun/v1/runs", self.w.far_runs()[0])
+        wait_until("it to run", lambda: b"up" in self.w.far_log())
+
+        def said(*args):
+            p = self.good(self.w.gn("ps", *args))
+            return [line for line in p.err.splitlines() if "still runs" in line]
+        self.assertEqual(said("--refresh"), [])
+        old = time.time() - 3700
+        os.utime(os.path.join(run, "log"), (old, old))
+        log = ["gnrrun: proj-1 still runs on 'lab', and when last looked at it had written no log for an hour; to end it: gnrrun stop proj-1"]
+        self.assertEqual((said("--refresh"), said()), (log, log))
+        with open(os.path.join(run, "idle"), "w") as f:
+            f.write("%d %d\n" % (old, old + 1200))
+        gpu = ["gnrrun: proj-1 still runs on 'lab', and when last looked at its GPUs had done nothing for 20 minutes; to end it: gnrrun stop proj-1"]
+        self.assertEqual((said("--refresh"), said()), (gpu, gpu))
+        self.assertEqual(self.w.show()["reason"], "gpu-idle")
+        os.unlink(os.path.join(run, "idle"))
+        os.utime(os.path.join(run, "log"))
+        self.assertEqual((said("--refresh"), said()), ([], []))
+        open(os.path.join(self.smi, "go"), "w").close()
+        self.good(self.w.gn("attach"))
+        self.assertEqual(self.w.show()["reason"], "exit")
 
     def test_a_sweep_shares_them_out(self):
         self.taken()

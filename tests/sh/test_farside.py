@@ -54,6 +54,7 @@ def quote(word):
 
 
 SUP = strip('common') + strip('sup')
+POLITE_SUP = strip('common') + strip('polite') + strip('sup')
 GPU_SUP = strip('common') + strip('site') + strip('smi') + strip('gpus') + strip('sup')
 with open(os.path.join(SH, '..', 'ops.def')) as f:
     PARTS = {op: [part for part in ('arrive', 'read', 'work', 'site', 'smi') if part.upper() in parts]
@@ -1306,6 +1307,68 @@ def test_gpus_amd(host, gpus):
         _, _, out = gpus.launch('gpus=3\n')
         check(out[-1].startswith('err toofew') and why in out[-1], out)
     check(gpus.left() == [], gpus.left())
+
+
+@with_gpus(2)
+def test_gpus_idle(host, gpus):
+    """Whose GPUs do nothing is known; a look at them is no more than a look."""
+    token, _, _ = gpus.launch('gpus=1\nsample=1\n', job='exec sleep 100')
+    host.await_file('runs', token, 'idle')
+    check(host.status(token)['idle'] == '0', 'only just')
+    with open(host.v1('runs', token, 'idle'), 'w') as f:
+        f.write('%d %d\n' % (time.time() - 1300, time.time() - 1300))
+    while int(host.status(token)['idle']) < 1300:
+        time.sleep(0.1)
+    gpus.use('util', 1)  # somebody else's
+    time.sleep(2)
+    check(int(host.status(token)['idle']) >= 1300, 'that was another GPU')
+    gpus.use('util', 0)
+    while host.status(token)['idle'] != '0':
+        time.sleep(0.1)
+    check(not os.path.exists(host.v1('runs', token, 'idle')), 'it is busy')
+    for said in ('1 x', '5 1', 'a b', '', '99999999999999999999 1'):
+        with open(host.v1('runs', token, 'idle'), 'w') as f:
+            f.write(said)
+        check(host.status(token)['state'] == 'running', said)
+    check(host.status(token)['quiet'] == '0', 'it is young')
+    os.utime(host.v1('runs', token, 'log'), (time.time() - 3700,) * 2)
+    check(host.status(token)['quiet'] == '1', 'no log for an hour')
+    host.far('stop', token=token, grace=1).lines()
+    st = host.status(token)
+    check((st['idle'], st['quiet']) == ('0', '0'), 'it is over')
+
+
+def polite(host, opts, job, **env):
+    host.env, was = dict(host.env, **env), host.env
+    tree = (('a.py', b'print(1)\n', 0o644),)
+    members = [m if m[0] != 'run/sup' else (m[0], POLITE_SUP.encode(), m[2]) for m in run_members(job, opts, tree)]
+    for f in os.listdir(host.v1('snap')) if os.path.isdir(host.v1('snap')) else []:
+        shutil.rmtree(host.v1('snap', f))
+    try:
+        token, _, _ = launch(host, job, tree=tree, data=tar_of(members), sched='direct')
+    finally:
+        host.env = was
+    host.await_state(token, 'ended')
+    with open(host.v1('runs', token, 'log')) as f, open(host.v1('runs', token, 'job.id')) as ids:
+        return f.read().split(), ids.read().split()[4]
+
+
+def test_polite(host):
+    """Half of what is free of a machine that others use, unless somebody said otherwise; one at least."""
+    all_ = len(os.sched_getaffinity(0))
+    if all_ < 2:
+        raise Skip('one processor is as many as there are')
+    can = host.shell != 'tiny'
+    job = 'echo $OMP_NUM_THREADS $MKL_NUM_THREADS $(awk \'{ print $19 }\' /proc/self/stat) $(grep ^Cpus_allowed_list /proc/self/status)'
+    said, cpus = polite(host, 'nice=19\n', job)
+    check(said[0].isdigit(), said)
+    check(1 <= int(said[0]) <= all_ // 2 and said[1] == cpus == said[0], said)
+    check(not can or said[2] == '19', said)
+    check(not can or said[0] != '1' or said[4].isdigit(), said)
+    check(polite(host, 'cpus=%d\n' % all_, job)[0][:2] == [str(all_)] * 2, 'as many as were asked for')
+    said, cpus = polite(host, 'nice=19\n', job, OMP_NUM_THREADS='7')
+    check(said[0] == '7' and said[1] != '7', 'what the user had set')
+    check(not can or polite(host, '', 'taskset -cp $$; nproc')[0][-1] == cpus, 'where it may run')
 
 
 @with_gpus(1)

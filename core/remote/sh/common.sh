@@ -412,7 +412,7 @@ fields() {
 # state_of DIR: state, code, sig, reason, start, end, setup, host; without a child
 # on Linux, for it is asked ten times a second.
 state_of() {
-    state=none code=0 sig=- reason=- start=0 end=0 setup=0 host='-' away='' words=''
+    state=none code=0 sig=- reason=- start=0 end=0 setup=0 host='-' away='' words='' cpus=0
     if ! [ -d "$1" ]; then
         of_sweep "$1"
         return
@@ -497,8 +497,9 @@ from_ids() {
     job_pid=0 job_start=-
     if first "$1/job.id"; then
         fields
-        job_pid=$f1 job_start=$f2 start=$f4
+        job_pid=$f1 job_start=$f2 start=$f4 cpus=$f5
         number "$start" || start=0
+        number "$cpus" || cpus=0
     fi
     if [ "$host" != "$here" ]; then state=elsewhere; return; fi
     if [ "$sup_boot" != "$boot" ]; then lost reboot; return; fi
@@ -544,10 +545,20 @@ from_exit() {
 
 # tell TOKEN: its status line, from what state_of found; with the size of $log, if that is another one.
 tell() {
-    size=-1
+    size=-1 idle=0 quiet=0
+    if [ "$state" = running ]; then rests "$v1/runs/$1"; fi
     [ "$state" = none ] || size_of "${log:-$v1/runs/$1/log}" || size=-1
     say "st $1 state=$state code=$code sig=$sig reason=$reason start=$start end=$end now=$(now)" \
-        "log=$size setup=$setup host=$host${words:+ msg=$words}"
+        "log=$size setup=$setup host=$host cpus=$cpus idle=$idle quiet=$quiet${words:+ msg=$words}"
+}
+
+# rests DIR: idle=so long its GPUs had nothing to do, when last looked at; quiet=1: no log for an hour.
+rests() {
+    if first "$1/idle"; then
+        fields
+        if number "$f1" && number "$f2" && math "$f2" - "$f1" && number "$r"; then idle=$r; fi
+    fi
+    [ -z "$(find "$1/log" -prune -mmin +60 2>/dev/null)" ] || quiet=1
 }
 
 status_line() {

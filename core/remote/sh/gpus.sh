@@ -195,6 +195,21 @@ wait_gpus() {
     [ -z "$hit" ]
 }
 
+# sample_gpus: $d/idle is "SINCE UNTIL" while none of ours has anything to do; nothing is known where no driver tells.
+sample_gpus() {
+    [ -n "$claims" ] && ask_smi || return 0
+    t=$(now)
+    if printf '%s\n' "$smi" | awk -v ours="$claims " '
+        $1 == "gpu" && index(ours, " " $3 " ") { known += $6 >= 0; busy += $6 >= 5 }
+        END { exit !known || busy }'; then
+        since=$t
+        if first "$d/idle" && number "${line%% *}"; then since=${line%% *}; fi
+        put "$d/idle" "$since $t"
+    else
+        rm -f "$d/idle"
+    fi
+}
+
 # keep_claims: now and then, for where nobody sees that we live.
 keep_claims() {
     for f in $claims; do touch -c "$gpu_dir/$f.$me"; done

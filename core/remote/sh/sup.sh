@@ -58,14 +58,20 @@ claim() {
 # it looks at the niceness within one, so that of the session is set too; that can only be done in it.
 be_nice() {
     if ionice -c 2 -n 7 true 2>/dev/null; then set -- ionice -c 2 -n 7 "$@"; fi
+    if nice -n "$niceness" true 2>/dev/null; then set -- nice -n "$niceness" "$@"; fi
     # shellcheck disable=SC2016 # for the sh that is in the session
-    in_session sh -c 'n=$1; shift; { echo "$n" >/proc/self/autogroup; } 2>/dev/null; exec "$@"' sh "$niceness" nice -n "$niceness" "$@"
+    in_session sh -c 'n=$1; shift; { echo "$n" >/proc/self/autogroup; } 2>/dev/null; exec "$@"' sh "$niceness" "$@"
 }
 
 # start_job: its environment and streams; ours stay out of it.
 start_job() {
     option nice 0
     niceness=$value
+    cap=0 chosen=''
+    if has half_of_free; then
+        half_of_free
+        choose_processors
+    fi
     start=$(now)
     (
         trap - HUP TERM USR1 USR2
@@ -77,13 +83,14 @@ start_job() {
         export GNRRUN_MARK GNRRUN_RUN_DIR GNRRUN_ROOT PYTHONUNBUFFERED
         [ "$gpus_given" = 0 ] || show_gpus
         set -- sh "$d/job"
-        ! has cap_threads || cap_threads
+        [ "$cap" = 0 ] || cap_threads
+        [ -z "$chosen" ] || set -- taskset -c "$chosen" "$@"
         [ "$niceness" = 0 ] || be_nice "$@"
         in_session "$@"
     ) </dev/null >>"$d/log" 2>&1 &
     job=$!
     start_of "$job"
-    put "$d/job.id" "$job ${started:--} $job $start"
+    put "$d/job.id" "$job ${started:--} $job $start $cap"
 }
 
 # watch: ask the supervisor, again and again, to end a job whose time is over, whose
@@ -93,8 +100,10 @@ watch() {
     option max_seconds 0
     max=$value
     option log_cap 1073741824
-    cap=$value
-    z=''
+    log_cap=$value
+    option sample 60
+    sample=$value
+    z='' sampled=$start
     while :; do
         wait_for=2
         if [ "$max" -gt 0 ]; then
@@ -106,9 +115,14 @@ watch() {
         z=$!
         wait "$z"
         kill -0 $$ 2>/dev/null || exit
-        [ "$gpus_given" = 0 ] || keep_claims
+        if [ "$gpus_given" = 1 ] && [ $(($(now) - sampled)) -ge "$sample" ]; then
+            sampled=$(now)
+            keep_claims
+            # a driver in trouble must not keep us from what we are here for
+            sample_gpus &
+        fi
         if [ -s "$d/note" ] || [ ! -d "$d" ]; then kill -s TERM $$; fi
-        if size_of "$d/log" && more "$size" "$cap"; then kill -s USR2 $$; fi
+        if size_of "$d/log" && more "$size" "$log_cap"; then kill -s USR2 $$; fi
     done
 }
 

@@ -255,7 +255,7 @@ static void a_status_line_is_read_strictly(void **state)
     (void)state;
     assert_int_equal(
         gn_far_parse_status("st t-1 state=ended code=143 sig=TERM reason=signal start=5 "
-                            "end=9 now=10 log=77 setup=0 host=a;b",
+                            "end=9 now=10 log=77 setup=0 host=a;b cpus=2 idle=1300 quiet=1",
                             &st, &err),
         0);
     assert_int_equal(st.state, GN_FAR_ENDED);
@@ -263,6 +263,9 @@ static void a_status_line_is_read_strictly(void **state)
     assert_string_equal(st.sig, "TERM");
     assert_string_equal(st.host, "a?b");
     assert_int_equal(st.log_bytes, 77);
+    assert_int_equal(st.cpus, 2);
+    assert_int_equal(st.idle_s, 1300);
+    assert_true(st.quiet);
     assert_string_equal(st.words, "");
     assert_int_equal(gn_far_parse_status("st t-1 state=queued code=0 sig=- reason=error host=- "
                                          "msg=no such\033 file, code=3",
