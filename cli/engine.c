@@ -1,5 +1,6 @@
 #include "cli/engine.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +78,8 @@ static void add_fields(struct gn_json *o, const char *line)
 static void check_json(struct gn_cli *c, const char *name, const struct gn_strs *lines,
                        const struct gn_err *why)
 {
-    struct gn_json *o = gn_json_object(), *gpus = gn_json_array(), *who = gn_json_array();
+    struct gn_json *o = gn_json_object(), *gpus = gn_json_array(), *uses = gn_json_array(),
+                   *who = gn_json_array();
 
     gn_json_set_str(o, "target", name);
     gn_json_set_bool(o, "reached", !why);
@@ -89,11 +91,15 @@ static void check_json(struct gn_cli *c, const char *name, const struct gn_strs 
 
         if (strncmp(line, "probe ", 6) != 0) {
             sub = gn_json_object();
-            gn_json_append(strncmp(line, "gpu ", 4) == 0 ? gpus : who, sub);
+            gn_json_append(strncmp(line, "gpu ", 4) == 0   ? gpus
+                           : strncmp(line, "use ", 4) == 0 ? uses
+                                                           : who,
+                           sub);
         }
         add_fields(sub, line);
     }
     gn_json_set(o, "gpus", gpus);
+    gn_json_set(o, "gpu_users", uses);
     gn_json_set(o, "users_now", who);
     gn_ui_json(c->ui, o);
 }
@@ -126,8 +132,7 @@ static char *gpu_cell(const struct gn_strs *lines)
         if (strncmp(lines->v[i], "gpu ", 4) != 0)
             continue;
         all++;
-        idle += gn_far_number(lines->v[i], "procs", 0) == 0 &&
-                gn_far_number(lines->v[i], "used_mb", 0) < 500;
+        idle += gn_far_number(lines->v[i], "free", 0) == 1;
     }
     return all ? gn_printf("%d of %d", idle, all) : gn_strdup("-");
 }
@@ -172,6 +177,83 @@ static void check_row(struct gn_table *table, const char *name, const struct gn_
     gn_table_row(table, (const char *const *)cells);
     for (size_t i = 0; i < 8; i++)
         free(cells[i]);
+}
+
+/* --- who has which GPU --- */
+
+static void gpu_row(struct gn_table *table, const char *name, const char *gpu, const char *use)
+{
+    int64_t busy = gn_far_number(gpu, "util", -1);
+    char *cells[9] = {gn_strdup(name),
+                      cell(gpu, "index"),
+                      cell(gpu, "name"),
+                      busy < 0 ? gn_strdup("-") : gn_printf("%" PRId64 " %%", busy),
+                      size_cell(gpu, "mem_mb", 1048576),
+                      gn_strdup("-"),
+                      gn_strdup("-"),
+                      size_cell(gpu, "used_mb", 1048576),
+                      gn_strdup(gn_far_number(gpu, "free", 0) == 1 ? "free" : "-")};
+
+    if (use) {
+        for (size_t i = 5; i < 9; i++)
+            free(cells[i]);
+        cells[5] = cell(use, "user");
+        cells[6] = cell(use, "procs");
+        cells[7] = size_cell(use, "mem_mb", 1048576);
+        cells[8] = gn_strdup(gn_far_number(use, "claim", 0) == 1 ? "a run" : "-");
+    }
+    gn_table_row(table, (const char *const *)cells);
+    for (size_t i = 0; i < 9; i++)
+        free(cells[i]);
+}
+
+/* A row for each user of each, and one for those that nobody uses. */
+static void gpu_rows(struct gn_table *table, const char *name, const struct gn_strs *lines)
+{
+    for (size_t i = 0; i < lines->n; i++) {
+        const char *gpu = lines->v[i];
+        bool used = false;
+
+        if (strncmp(gpu, "gpu ", 4) != 0)
+            continue;
+        for (size_t k = 0; k < lines->n; k++) {
+            const char *use = lines->v[k];
+
+            if (strncmp(use, "use ", 4) != 0 ||
+                gn_far_number(use, "gpu", -1) != gn_far_number(gpu, "index", -2))
+                continue;
+            gpu_row(table, name, gpu, use);
+            used = true;
+        }
+        if (!used)
+            gpu_row(table, name, gpu, NULL);
+    }
+}
+
+static bool has_queue(const struct gn_strs *lines)
+{
+    char queue[32];
+
+    return lines->n && gn_far_field(lines->v[0], "scheduler", queue, sizeof queue) &&
+           strcmp(queue, "-") != 0;
+}
+
+/* Those first that one can have without a queue. */
+static void print_gpus(struct gn_cli *c, const struct gn_looked *v, size_t n)
+{
+    static const char *const head[] = {"TARGET", "GPU",       "KIND", "BUSY",    "MEMORY",
+                                       "USER",   "PROCESSES", "USED", "TAKEN BY"};
+    struct gn_table table = {.head = head, .n = 9, .right = 1u << 3 | 1u << 4 | 1u << 6 | 1u << 7};
+
+    for (int queued = 0; queued < 2; queued++)
+        for (size_t i = 0; i < n; i++)
+            if (!v[i].rc && has_queue(&v[i].lines) == queued)
+                gpu_rows(&table, v[i].target.name, &v[i].lines);
+    if (table.cells) {
+        gn_ui_outf(c->ui, "\n");
+        gn_table_print(c->ui, &table);
+    }
+    gn_table_clear(&table);
 }
 
 struct checks {
@@ -240,12 +322,16 @@ int cmd_targets_check(struct gn_cli *c, const struct gn_config *cfg, const struc
             check_row(&table, l->target.name, &l->lines, l->rc ? &l->err : NULL);
         if (l->rc && worst >= 0)
             worst = gn_exit_of(l->rc);
-        gn_looked_clear(l);
-        gn_target_clear(&l->target);
+    }
+    if (!rc && !c->json) {
+        gn_table_print(c->ui, &table);
+        print_gpus(c, all.v, all.n);
+    }
+    for (size_t i = 0; i < all.n; i++) {
+        gn_looked_clear(&all.v[i]);
+        gn_target_clear(&all.v[i].target);
     }
     free(all.v);
-    if (!rc && !c->json)
-        gn_table_print(c->ui, &table);
     gn_table_clear(&table);
     return rc ? rc : worst;
 }

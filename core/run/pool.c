@@ -50,8 +50,7 @@ static int free_gpus(const struct member *m, const struct gn_needs *needs)
     for (size_t i = 0; i < lines->n; i++) {
         const char *line = lines->v[i];
 
-        n += strncmp(line, "gpu ", 4) == 0 && gn_far_number(line, "procs", 1) == 0 &&
-             gn_far_number(line, "used_mb", 1000) < 500 &&
+        n += strncmp(line, "gpu ", 4) == 0 && gn_far_number(line, "free", 0) == 1 &&
              gn_far_number(line, "mem_mb", 0) >= want_mb;
     }
     return n;

@@ -114,6 +114,18 @@ class Gpus(Case):
         self.good(self.w.gn("attach"))
         self.assertEqual(self.w.show()["reason"], "exit")
 
+    def test_who_has_which_is_shown(self):
+        p = self.good(self.w.gn("long.py", "-t", "ravan", "--gpus", "1", "--detach"))
+        wait_until("it to run", lambda: b"up" in self.w.far_log())
+        table = self.good(self.w.gn("targets", "ravan", "--check")).out.decode().split("\n\n")
+        self.assertRegex(table[0], "ravan .* 0 of 2 ")
+        rows = [line.split() for line in table[1].splitlines()[1:]]
+        self.assertEqual([(r[1], r[-1]) for r in rows], [("0", "run"), ("1", "-")])
+        checked = json.loads(self.good(self.w.gn("targets", "ravan", "--check", "--json")).out)
+        self.assertEqual([(u["gpu"], u["procs"], u["claim"]) for u in checked["gpu_users"]], [(1, 1, 0), (0, 0, 1)])
+        open(os.path.join(self.smi, "go"), "w").close()
+        self.good(self.w.gn("attach"))
+
     def test_a_sweep_shares_them_out(self):
         self.taken()
         self.w.write("train.py", "import os, time\nd = %r + os.environ['CUDA_VISIBLE_DEVICES']\nos.mkdir(d)\ntime.sleep(0.3)\nos.rmdir(d)\n" % (self.smi + "/gpu"))

@@ -7,6 +7,7 @@ import fnmatch
 import hashlib
 import io
 import os
+import pwd
 import random
 import re
 import select
@@ -1369,6 +1370,34 @@ def test_polite(host):
     said, cpus = polite(host, 'nice=19\n', job, OMP_NUM_THREADS='7')
     check(said[0] == '7' and said[1] != '7', 'what the user had set')
     check(not can or polite(host, '', 'taskset -cp $$; nproc')[0][-1] == cpus, 'where it may run')
+
+
+@with_gpus(3)
+def test_gpus_seen(host, gpus):
+    """Who has which, by processes and by claims; a line for each user of each."""
+    def seen():
+        return [line for line in host.far('probe').lines() if line.startswith(('gpu ', 'use '))]
+    gpu = 'gpu index=%d name=NVIDIA_A100-SXM4-40GB mem_mb=40960 used_mb=%d util=%d procs=%d free=%d'
+    check(seen() == [gpu % (i, 4, 0, 0, 1) for i in range(3)], seen())
+    # two of ours, one of somebody who is gone by now
+    with open(os.path.join(gpus.dir, 'nvidia-smi')) as f:
+        text = f.read()
+    gpus.smi(text.split('\n', 1)[1].replace('[ ! -e %s/apps.$i ] || echo GPU-0$i-a' % gpus.dir, '[ $i != 0 ] || cat %s/apps' % gpus.dir))
+    with open(os.path.join(gpus.dir, 'apps'), 'w') as f:
+        f.write('GPU-00-a, %d, 3000\nGPU-00-a, %d, [N/A]\nGPU-00-a, 99999999, 200\nGPU-77-a, 1, 1\njunk $(id)\n' % (os.getpid(), os.getppid()))
+    go = os.path.join(gpus.dir, 'go')
+    token, _, _ = gpus.launch('gpus=2\n', job='while [ ! -e %s ]; do sleep 0.1; done' % go)
+    host.await_state(token, 'running')
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    got, want = seen(), [gpu % (0, 4, 0, 3, 0), gpu % (1, 4, 0, 0, 0), gpu % (2, 4, 0, 0, 0)]
+    check(got[:3] == want, got)
+    # busybox ps is not to be asked, and needs not: /proc says it
+    check(sorted(got[3:]) == ['use gpu=0 user=%s procs=%d mem_mb=%d claim=%d' % u for u in (('-', 1, 200, 0), (me, 2, 3000, 0))] +
+          ['use gpu=%d user=%s procs=0 mem_mb=0 claim=1' % (i, me) for i in (1, 2)], got)
+    open(go, 'w').close()
+    host.await_state(token, 'ended')
+    gpus.smi('echo x; exit 18')
+    check(seen() == [], 'a driver in trouble')
 
 
 @with_gpus(1)

@@ -101,14 +101,18 @@ gpus() {
     uses=$(gpu_users; gpu_claims)
     printf '%s\n%s\n' "$smi" "$uses" | awk '
         $1 == "on" { procs[$2]++ }
-        $1 == "gpu" { n++; uuid[n] = $3; number_of[$3] = $2; line[n] = sprintf("gpu index=%d name=%s mem_mb=%s used_mb=%s util=%s", $2, substr($7, 2), $4, $5, $6) }
+        $1 == "gpu" {
+            n++
+            uuid[n] = $3; number_of[$3] = $2; idle[n] = $5 < 500 && $6 < 10
+            line[n] = sprintf("gpu index=%d name=%s mem_mb=%s used_mb=%s util=%s", $2, substr($7, 2), $4, $5, $6)
+        }
         $1 == "user" && ($2 in number_of) { use($2, $3); count[$2, $3]++; if ($4 > 0) mb[$2, $3] += $4 }
-        $1 == "claim" && ($2 in number_of) { use($2, $3); held[$2, $3] = 1 }
+        $1 == "claim" && ($2 in number_of) { use($2, $3); held[$2, $3] = claimed[$2] = 1 }
         function use(id, who) {
             if (!((id, who) in known) && m < 200) { known[id, who] = 1; m++; at[m] = id; by[m] = who }
         }
         END {
-            for (i = 1; i <= n; i++) printf "%s procs=%d\n", line[i], procs[uuid[i]]
+            for (i = 1; i <= n; i++) printf "%s procs=%d free=%d\n", line[i], procs[uuid[i]], idle[i] && !procs[uuid[i]] && !claimed[uuid[i]]
             for (i = 1; i <= m; i++)
                 printf "use gpu=%d user=%s procs=%d mem_mb=%d claim=%d\n", number_of[at[i]], by[i], count[at[i], by[i]], mb[at[i], by[i]], held[at[i], by[i]]
         }'
