@@ -374,7 +374,7 @@ int gn_engine_remove(struct gn_engine *e, struct gn_run *run, bool force, struct
         if (rc && rc != GN_E_NOTFOUND)
             return rc;
     }
-    return gn_store_forget(e->store, run->id, err);
+    return gn_run_forget(e, run, err);
 }
 
 int gn_engine_connect(struct gn_engine *e, const struct gn_run *run, struct gn_transport **out,

@@ -266,7 +266,7 @@ static int give_up(struct gn_road *road, int rc)
     struct gn_err ignored = GN_ERR_INIT;
 
     if (road->run->state == GN_CREATED) {
-        if (gn_store_forget(road->e->store, road->run->id, &ignored))
+        if (gn_run_forget(road->e, road->run, &ignored))
             gn_event_text(road->e->ctx, GN_EV_WARN, "%s", ignored.msg);
         road->run->id = 0;
         return rc;

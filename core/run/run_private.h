@@ -114,6 +114,9 @@ GN_MUST int gn_road_bring(struct gn_road *road, struct gn_err *err);
 /* Where the target keeps our things, as the a_root of every program. */
 const char *gn_road_root(const struct gn_road *road);
 
+/* The row goes, those of its members too, and then what lies here of them. */
+GN_MUST int gn_run_forget(struct gn_engine *e, const struct gn_run *run, struct gn_err *err);
+
 /* *to becomes a copy of text, which may be *to itself. */
 void gn_run_set_text(char **to, const char *text);
 

@@ -69,6 +69,7 @@ class Sweep(Case):
         self.good(self.w.gn("rm", "proj-1"))
         self.assertEqual(self.w.far_runs(), [])
         self.assertEqual(self.w.gn("ps").out, b"")
+        self.assertEqual(os.listdir(os.path.join(self.w.home, ".local/state/gnrrun/runs")), [])
 
     def test_a_client_that_dies_and_a_line_that_breaks_lose_nothing(self):
         self.hold()
