@@ -108,7 +108,7 @@ static bool enough(struct looking *all, int64_t limit_ms)
     pthread_mutex_lock(&all->lock);
     yes = all->done == all->n || now >= limit_ms ||
           (all->hasty && all->good && now >= HASTY_MS &&
-           now - all->last_ms >= HASTY_MS / 2 + all->slowest_ms / 4);
+           now - all->last_ms >= HASTY_MS + all->slowest_ms / 2);
     pthread_mutex_unlock(&all->lock);
     return yes;
 }

@@ -78,8 +78,9 @@ class Sweep(Case):
         p.send_signal(signal.SIGKILL)
         p.wait()
         self.assertIn("0/5", self.w.gn("ps", "--refresh").out.decode())
-        q = self.w.popen("attach")
-        wait_until("it to look", lambda: any(m["state"] == "running" for m in self.members()))
+        q = self.w.popen("attach", "-v")
+        while b"logged in" not in q.stderr.readline():
+            pass
         self.w.relay.cut()
         self.go()
         out, err = q.communicate(timeout=90)
