@@ -1793,6 +1793,7 @@ def test_sweep(host):
     st = host.await_state(token, 'ended')
     check((st['code'], st['reason']) == ('0', 'exit'), st)
     check(not os.path.exists(host.v1('runs', token, 'work', 'made')), 'the lead was written into')
+    check(not os.path.exists(host.v1('runs', token, 'm.env')), 'secrets stay')
     host.far('rm', tokens=' '.join([token] + ['%s.%d' % (token, k) for k in range(1, 8)]), force=1).lines()
     check(not [n for n in os.listdir(host.v1('runs')) if n.startswith(token)], 'left over')
     check(statuses(host, token, 1)[0]['state'] == 'none', 'gone')
@@ -1815,6 +1816,7 @@ def test_sweep_stop(host):
     check([(st['state'], st['reason'], st['code']) for st in states]
           == [('ended', 'stop', '3'), ('ended', 'stop', '3'), ('ended', 'stop', '143'), ('ended', 'stop', '3'), ('ended', 'stop', '143')], states)
     check(not os.path.exists(host.v1('runs', token + '.5')), 'five began')
+    check(not os.path.exists(host.v1('runs', token, 'm.env')), 'secrets stay')
 
 
 def test_sweep_killed(host):

@@ -145,6 +145,11 @@ check_gpus() {
     [ "$want_n" != 1 ] || asked='1 was'
     if ! list_gpus; then
         [ "$want_n" != 0 ] || return 0
+        # a queue that gave us this place knows what is in it
+        if [ -f "$d/queue" ]; then
+            gpus_given=0
+            return
+        fi
         why='has no GPU'
         if has nvidia-smi || has rocm-smi; then why='has no GPU whose driver answers'; fi
         refuse toofew "'$(uname -n)' $why, $asked asked for"
@@ -215,10 +220,12 @@ keep_claims() {
     for f in $claims; do touch -c "$gpu_dir/$f.$me"; done
 }
 
-# leave_gpus: at the end, whatever came before.
+# leave_gpus: at the end, whatever came before; and what dead ones of ours have left there.
 leave_gpus() {
     drop_ticket
     drop_claims
+    [ "$shared_claims" = 0 ] ||
+        find "$gpu_dir/." ! -name . -prune -user "$(id -u)" -type f -mtime +0 -exec rm -f {} + 2>/dev/null
 }
 
 # show_gpus: for the program.

@@ -176,7 +176,8 @@ nearest() {
 
 # brief: with as few processes as can be, for many are asked at once.
 brief() {
-    os=$(uname -s) cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null)
+    os=$(uname -s) cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null ||
+        grep -c '^processor' /proc/cpuinfo 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null)
     load='' mem=-1 writable=0
     if [ -r /proc/loadavg ]; then read -r load _ </proc/loadavg; fi
     if [ -r /proc/meminfo ]; then

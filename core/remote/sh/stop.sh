@@ -58,6 +58,7 @@ ask_away() {
 stop_sweep() {
     put "$d/grace" "$grace" || :
     [ -s "$d/note" ] || put "$d/note" stop || :
+    rm -f "$d/m.env"
     [ -z "${q_id:-}" ] || q_drop "$q_id" >/dev/null 2>&1 || :
     top=$d
     for d in "$top".* "$top"; do

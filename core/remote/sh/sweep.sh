@@ -19,11 +19,20 @@ make_member() {
     rename "$t" "$d.$1" && cleanup=''
 }
 
+# forget_secrets: when none is left that could need them.
+forget_secrets() {
+    while read -r k _; do
+        [ -e "$d.$k" ] || return 0
+    done <"$d/sweep"
+    rm -f "$d/m.env"
+}
+
 # member DIR K: what the queue starts for each of them.
 member() {
     d=$1 v1=${1%/runs/*}
     [ ! -s "$d/note" ] && number "$2" || exit 0
     [ -d "$d.$2" ] || (trap '[ -z "$cleanup" ] || wipe "$cleanup"' EXIT && make_member "$2") || [ -d "$d.$2" ] || exit 1
+    forget_secrets
     umask "$user_umask"
     unset LC_ALL
     [ -z "$user_lc" ] || { LC_ALL=$user_lc && export LC_ALL; }
@@ -117,5 +126,6 @@ sweep() {
         fi
         [ -z "$going" ] || nap 0.5
     done
+    forget_secrets
     exit 0
 }
