@@ -875,6 +875,13 @@ class FakeQueue:
             with open(self.host.v1(name), 'w') as f:
                 f.write(text)
 
+    def ages(self):
+        """Half a minute after the last answer."""
+        with open(self.host.v1('queue.slurm')) as f:
+            told = f.read().split('\n')
+        with open(self.host.v1('queue.slurm'), 'w') as f:
+            f.write('\n'.join([str(int(told[0]) - 31)] + told[1:]))
+
     def later(self):
         """A minute after the last question."""
         for name in ('queue.slurm', 'queue.slurm.tried'):
@@ -924,6 +931,10 @@ def test_queue_states(host, queue):
             (('71 queued error x a $(id) text',), 'queued', 'error'), (('71 nonsense',), 'queued', '-'), (('71 queued $(id) x',), 'queued', '-'), ((), 'queued', '-')):
         queue.says(*jobs)
         st = host.status(token)
+        if state == 'lost':  # not until what it wrote would be seen here
+            check(st['state'] == 'starting', st)
+            queue.ages()
+            st = host.status(token)
         check((st['state'], st['reason']) == (state, reason), '%s: %s' % (jobs, st))
         last = host.far('status', tokens=token).lines()[0]
         check(last.endswith(' msg=a $(id) text') if reason == 'error' else ' msg=' not in last, last)
@@ -931,6 +942,8 @@ def test_queue_states(host, queue):
     with open(os.path.join(run, 'queue.id'), 'w') as f:
         f.write('71 %d\n' % (time.time() - 100))
     queue.says('70 running - y')
+    check(host.status(token)['state'] == 'queued', 'it may have come and gone')
+    queue.ages()
     st = host.status(token)
     check((st['state'], st['reason']) == ('lost', 'vanished'), st)
     # the record counts, whatever the queue says
@@ -955,6 +968,10 @@ def test_queue_words(host, queue):
         queue.later()
         queue.put('jobs', '71|%s|x\n' % said)
         st = host.status(token)
+        if state == 'lost':
+            check(st['state'] == 'starting', st)
+            queue.ages()
+            st = host.status(token)
         check((st['state'], st['reason']) == (state, reason), '%s: %s' % (said, st))
 
 
@@ -1870,6 +1887,7 @@ def test_sweep_in_a_queue(host, queue):
     queue.tokens.append(token)
     check(queue.count('submitted') == 1, 'submitted %d times' % queue.count('submitted'))
     queue.says('500_1 running - x', '500_2 queued Resources x', '500_3 over cancelled x', '50_4 over timeout x', '500_44 over timeout x')
+    queue.ages()
     states = [(st['state'], st['reason']) for st in statuses(host, token, 4)]
     check(states == [('starting', '-'), ('queued', 'Resources'), ('lost', 'cancelled'), ('queued', '-')], states)
     # the job of the first, as the queue starts it; twice does no harm

@@ -115,21 +115,29 @@ from_queue() {
     case $q_state,$state in
     queued,none) state=queued reason=$q_why words=$q_text ;;
     running,none) state=starting ;;
+    # what it wrote on another host may take a while to be seen on this one: it may have begun and ended since
+    over,none)
+        state=starting
+        said_long_ago && lost_by killed
+        ;;
     # it was submitted after that was said, or nothing was said yet
     ,none)
         state=queued
-        if [ "$asked" -gt $((q_at + 30)) ]; then lost vanished; fi
+        [ "$asked" -gt $((q_at + 30)) ] && said_long_ago && lost vanished
         ;;
-    over,none) lost "$q_why" ;;
-    # what it wrote on another host may take a while to be seen on this one
-    over,* | ,*)
-        if [ "$asked" -gt 0 ] && [ "$asked" -gt $((start + 30)) ] && [ $(($(now) - asked)) -ge 30 ]; then
-            [ "$q_why" != - ] || q_why=killed
-            lost "$q_why"
-        fi
-        ;;
+    over,* | ,*) [ "$asked" -gt $((start + 30)) ] && said_long_ago && lost_by killed ;;
     esac
     [ "$state" = lost ] || from_exit "$1" || :
+}
+
+said_long_ago() {
+    [ "$asked" -gt 0 ] && [ $(($(now) - asked)) -ge 30 ]
+}
+
+# lost_by OTHERWISE: the queue may have said why.
+lost_by() {
+    [ "$q_why" != - ] || q_why=$1
+    lost "$q_why"
 }
 
 # of_lead DIR: a sweep goes on until all its members have ended; what became of each they say themselves.
