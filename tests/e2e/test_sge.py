@@ -41,7 +41,7 @@ class Queue(Case):
         """All slots, by somebody else."""
         p = ENGINE.say("qsub", "-terse", "-S", "/bin/sh", "-o", "/dev/null", "-j", "y", "-pe", "smp", str(ENGINE.slots), text="sleep 300\n")
         self.addCleanup(ENGINE.say, "qdel", "-f", p.stdout.strip())
-        wait_until("the cluster to be full", lambda: any(j.split()[4] == "r" for j in ENGINE.jobs()))
+        wait_until("the cluster to be full", lambda: any(j.split()[0] == p.stdout.strip() and j.split()[4] == "r" for j in ENGINE.jobs()), 60)
         return p.stdout.strip()
 
     def ours(self):
@@ -62,7 +62,7 @@ class Queue(Case):
         other = self.fill()
         self.w.write("train.py", "import time\nfor i in range(40):\n    print(i, flush=True)\n    time.sleep(0.1)\n")
         p = self.w.popen("train.py", "-t", "cluster")
-        wait_until("the job to wait", lambda: any(j.split()[4] == "qw" for j in self.ours()))
+        wait_until("the job to wait", lambda: any(j.split()[4] == "qw" for j in self.ours()), 60)
         self.assertIn("queued", self.w.gn("ps", "--refresh").out.decode())
         ENGINE.say("qdel", "-f", other)
         wait_until("the run to speak", lambda: b"3\n" in self.w.local_log("proj-1"), 60)
@@ -93,7 +93,7 @@ class Queue(Case):
         wait_until("the job to go", lambda: not self.ours())
         self.fill()
         p = self.w.popen("train.py", "-t", "cluster")
-        wait_until("the job to wait", lambda: any(j.split()[4] == "qw" for j in self.ours()))
+        wait_until("the job to wait", lambda: any(j.split()[4] == "qw" for j in self.ours()), 60)
         self.good(self.w.gn("stop"))
         p.communicate(timeout=60)
         self.assertEqual(self.w.show()["state"], "stopped")
