@@ -136,7 +136,7 @@ want_gpus() {
     [ "$want_n" != 0 ] || { [ "$share" = 1 ] && { has nvidia-smi || has rocm-smi; }; }
 }
 
-# check_gpus: what can never be is said before anything is begun.
+# check_gpus: what can never be is said before anything is begun.  Fails where nobody asked and there is nothing to hide.
 check_gpus() {
     me=$$.$started
     shared_claims=1
@@ -144,12 +144,8 @@ check_gpus() {
     asked="$want_n were"
     [ "$want_n" != 1 ] || asked='1 was'
     if ! list_gpus; then
-        [ "$want_n" != 0 ] || return 0
-        # a queue that gave us this place knows what is in it
-        if [ -f "$d/queue" ]; then
-            gpus_given=0
-            return
-        fi
+        # nothing to hide; or a queue that gave us this place knows what is in it
+        if [ "$want_n" = 0 ] || [ -f "$d/queue" ]; then return 1; fi
         why='has no GPU'
         if has nvidia-smi || has rocm-smi; then why='has no GPU whose driver answers'; fi
         refuse toofew "'$(uname -n)' $why, $asked asked for"
@@ -167,7 +163,7 @@ check_gpus() {
 take_gpus() {
     since=$(now)
     if [ "$want_n" = 0 ]; then
-        [ -z "$gpus" ] || try_gpus 1 ||
+        try_gpus 1 ||
             { [ "$met" = 1 ] && nap "0.$(($$ % 9 + 1))" && list_gpus && try_gpus 1; } ||
             printf 'gnrrun: no GPU is free here, so the program sees none; --gpus 1 waits for one\n' >>"$d/log"
         return 0
@@ -197,7 +193,6 @@ wait_gpus() {
     done
     drop_ticket
     rm -f "$d/phase"
-    [ -z "$hit" ]
 }
 
 # sample_gpus: $d/idle is "SINCE UNTIL" while none of ours has anything to do; nothing is known where no driver tells.

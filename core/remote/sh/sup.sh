@@ -199,15 +199,15 @@ run() {
     trap 'hit=timeout' USR1
     trap 'hit=log-cap' USR2
     gpus_given=0
-    if has want_gpus && want_gpus; then
-        gpus_given=1
-        start_of $$ && check_gpus
-    fi
+    if has want_gpus && want_gpus && start_of $$ && check_gpus; then gpus_given=1; fi
     claim
     if [ "$gpus_given" = 1 ]; then
         # who started us waits for no more: a driver may be slow to answer
         exec >/dev/null 2>&1
-        if ! take_gpus && ! wait_gpus; then
+        take_gpus || wait_gpus
+        # ended before it began
+        if [ -n "$hit" ]; then
+            leave_gpus
             rc=143 why=$hit start=0
             last_word
             exit 0
