@@ -189,8 +189,9 @@ static int note_wait(struct gn_road *road, const struct gn_far_status *st, struc
     gn_run_set_text(&run->reason, why);
     /* of a sweep that would be many words */
     if (strcmp(why, "gpus") == 0)
-        gn_event_text(road->e->ctx, GN_EV_NOTE, "%s waits for free GPUs on '%s'", run->name,
-                      run->target);
+        gn_event_text(road->e->ctx, GN_EV_NOTE,
+                      "%s waits for free GPUs on '%s'; who has them: gnrrun targets %s --check",
+                      run->name, run->target, run->target);
     else
         gn_event_text(road->e->ctx, run->member ? GN_EV_DEBUG : GN_EV_NOTE,
                       "%s waits in the queue of '%s': %s", run->name, run->target, why);

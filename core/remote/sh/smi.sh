@@ -19,7 +19,7 @@ ask_smi() {
             function known(v) { return v ~ /^[0-9]+$/ ? v : -1 }
             $1 == "processes" { apps = 1; next }
             $(apps ? 1 : 2) !~ /^[A-Za-z0-9-]+$/ || length($(apps ? 1 : 2)) > 80 { next }
-            apps { print "on", $1, known($2), known($3); next }
+            apps { if (++k <= 500) print "on", $1, known($2), known($3); next }
             NF >= 6 && n < 64 && $1 ~ /^[0-9]+$/ {
                 n++
                 gsub(/[^A-Za-z0-9._-]+/, "_", $3)
