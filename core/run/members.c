@@ -89,6 +89,23 @@ static enum gn_state sum_state(const struct sweep *s, const struct gn_run **wors
     return state;
 }
 
+/* All of those that run do nothing: why that is known. */
+static const char *sum_rest(const struct sweep *s)
+{
+    const char *rest = "";
+
+    for (size_t i = 0; i < s->n; i++) {
+        const struct gn_run *m = &s->m[i];
+
+        if (m->state != GN_RUNNING)
+            continue;
+        if (!m->reason || !*m->reason)
+            return "";
+        rest = m->reason;
+    }
+    return rest;
+}
+
 /* The row of the sweep says what its members' say. */
 static int sum_up(struct sweep *s, struct gn_err *err)
 {
@@ -118,6 +135,7 @@ static int sum_up(struct sweep *s, struct gn_err *err)
         gn_run_set_text(&run->reason, state == GN_FAILED ? "members" : worst ? worst->reason : "");
         return gn_road_set_state(s->road, state, err);
     }
+    gn_run_set_text(&run->reason, sum_rest(s));
     rc = gn_store_update(s->road->e->store, run, false, err);
     return rc || gn_state_over(run->state)
                ? rc

@@ -113,6 +113,19 @@ class Gpus(Case):
         open(os.path.join(self.smi, "go"), "w").close()
         self.good(self.w.gn("attach"))
         self.assertEqual(self.w.show()["reason"], "exit")
+        # a sweep is idle when all of it is
+        os.unlink(os.path.join(self.smi, "go"))
+        self.good(self.w.gn("long.py", "-t", "lab", "--sweep", "x=1..2", "--parallel", "2", "--detach"))
+        wait_until("both to run", lambda: len(self.w.far_runs()) == 4)
+        members = [os.path.join(self.w.far, ".gnrrun/v1/runs", r, "log") for r in self.w.far_runs() if "." in r]
+        wait_until("both to run", lambda: all(os.path.exists(m) and os.path.getsize(m) for m in members))
+        os.utime(members[0], (old, old))
+        self.assertEqual(said("--refresh"), [])
+        os.utime(members[1], (old, old))
+        log = [log[0].replace("proj-1", "proj-2")]
+        self.assertEqual((said("--refresh"), said()), (log, log))
+        open(os.path.join(self.smi, "go"), "w").close()
+        self.good(self.w.gn("attach", "proj-2"))
 
     def test_who_has_which_is_shown(self):
         p = self.good(self.w.gn("long.py", "-t", "ravan", "--gpus", "1", "--detach"))

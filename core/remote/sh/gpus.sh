@@ -139,8 +139,6 @@ want_gpus() {
 # check_gpus: what can never be is said before anything is begun.  Fails where nobody asked and there is nothing to hide.
 check_gpus() {
     me=$$.$started
-    shared_claims=1
-    open_claims || shared_claims=0
     asked="$want_n were"
     [ "$want_n" != 1 ] || asked='1 was'
     if ! list_gpus; then
@@ -151,7 +149,11 @@ check_gpus() {
         refuse toofew "'$(uname -n)' $why, $asked asked for"
     fi
     count_fitting
-    if [ "$n" -ge "$want_n" ]; then return 0; fi
+    if [ "$n" -ge "$want_n" ]; then
+        shared_claims=1
+        open_claims || shared_claims=0
+        return 0
+    fi
     of="$n GPUs"
     [ "$n" != 1 ] || of='1 GPU'
     [ -z "$want_kind" ] || of="$of of type '$want_kind'"
