@@ -23,7 +23,7 @@ struct gn_dial {
     pthread_mutex_t lock; /* of outer, and of what follows */
     pthread_cond_t turn;
     bool may_ask;
-    volatile sig_atomic_t stop;
+    _Atomic bool stop;
     int done[2], wake[2]; /* pipes: the thread is over; it shall stop */
     struct gn_transport *line;
     struct gn_err err;
@@ -105,7 +105,8 @@ struct gn_dial *gn_dial_start(struct gn_road *road)
     d->ctx.event = on_event;
     d->ctx.ask = on_ask;
     d->ctx.event_arg = d;
-    d->ctx.interrupts = &d->stop;
+    d->ctx.interrupts = NULL;
+    d->ctx.stop = &d->stop;
     d->ctx.wake_fd = d->wake[0];
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -124,6 +125,7 @@ const struct gn_ctx *gn_dial_ctx(struct gn_dial *d, struct gn_ctx *room)
     /* the scan reports through the same lock, and hears Ctrl-C as ever */
     *room = d->ctx;
     room->interrupts = d->outer->interrupts;
+    room->stop = d->outer->stop;
     room->wake_fd = d->outer->wake_fd;
     room->ask = d->outer->ask;
     return room;
@@ -134,7 +136,7 @@ static void tell(struct gn_dial *d, bool stop)
     pthread_mutex_lock(&d->lock);
     d->may_ask = true;
     if (stop)
-        d->stop = 1;
+        d->stop = true;
     pthread_cond_broadcast(&d->turn);
     pthread_mutex_unlock(&d->lock);
     if (stop)
