@@ -8,7 +8,7 @@
 
 #include "cli/doctor.h"
 #include "gnrrun/fs.h"
-#include "gnrrun/provider.h"
+#include "gnrrun/transport.h"
 
 #define SPACE_POOR   ((uint64_t)1000 * 1000 * 1000)
 #define SPACE_BROKEN ((uint64_t)50 * 1000 * 1000)
@@ -195,7 +195,7 @@ static void check_target(struct gn_doctor *d, const struct gn_config *cfg, const
     int rc = gn_target_resolve(ctx, cfg, name, &t, &err);
 
     if (!rc)
-        rc = gn_provider_connect(ctx, &t, &opts, &tr, &err);
+        rc = gn_transport_open(ctx, &t, &opts, &tr, &err);
     if (rc)
         gn_finding(d, "target", GN_BROKEN, gn_exit_of(rc), err.hint, "%s", err.msg);
     else

@@ -7,7 +7,6 @@
 #include "cli/runs.h"
 #include "gnrrun/far.h"
 #include "gnrrun/pool.h"
-#include "gnrrun/provider.h"
 
 #define CHECK_MS 20000 /* for all hosts together */
 
@@ -33,7 +32,7 @@ int cmd_refresh(struct gn_cli *c, struct gn_store *s, struct gn_err *err)
     struct gn_engine e = {.ctx = c->ctx,
                           .store = s,
                           .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")},
-                          .connect = gn_provider_connect,
+                          .connect = gn_transport_open,
                           .scheduler = gn_scheduler_find};
     struct open_runs all = {0};
     struct gn_run **list;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "gnrrun/fs.h"
-#include "gnrrun/provider.h"
 
 #define SECOND_PRESS_MS 2000
 
@@ -13,7 +12,7 @@ struct gn_engine gn_cli_road(const struct gn_cli *c)
     return (struct gn_engine){
         .ctx = c->ctx,
         .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")},
-        .connect = gn_provider_connect,
+        .connect = gn_transport_open,
         .scheduler = gn_scheduler_find,
     };
 }

@@ -1,37 +1,91 @@
 #include "gnrrun/provider.h"
 
-#define GN_PROVIDER(name) extern const struct gn_provider_ops gn_provider_##name;
-#include "providers/providers.def"
+#include <string.h>
+
+#define GN_PROVIDER(name, alias) extern const struct gn_provider_ops gn_provider_##name;
+#include "gnrrun/providers.def"
 #undef GN_PROVIDER
 
 static const struct gn_provider_ops *const table[] = {
-#define GN_PROVIDER(name) &gn_provider_##name,
-#include "providers/providers.def"
+#define GN_PROVIDER(name, alias) &gn_provider_##name,
+#include "gnrrun/providers.def"
 #undef GN_PROVIDER
+    NULL,
 };
 
-int gn_provider_find(const struct gn_target *t, const struct gn_provider_ops **out,
-                     struct gn_err *err)
+const struct gn_provider_ops *gn_provider_at(size_t i)
 {
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (table[i]->takes(t)) {
-            *out = table[i];
-            return GN_OK;
-        }
-    }
-    gn_err_set(err, GN_E_CONFIG, "target '%s': this version cannot use targets of type '%s'",
-               t->name, t->type_name ? t->type_name : "?");
-    return gn_err_hint(err,
-                       "types that work: 'ssh' for any machine you can log in to, and 'local'%s%s",
-                       t->where ? "; it is set in " : "", t->where ? t->where : "");
+    return i < sizeof table / sizeof *table ? table[i] : NULL;
 }
 
-int gn_provider_connect(const struct gn_ctx *ctx, const struct gn_target *t,
-                        const struct gn_ssh_opts *opts, struct gn_transport **out,
-                        struct gn_err *err)
+const struct gn_provider_ops *gn_provider_find(const char *type)
 {
-    const struct gn_provider_ops *p = NULL;
-    int rc = gn_provider_find(t, &p, err);
+    for (size_t i = 0; table[i]; i++)
+        if (strcmp(table[i]->name, type) == 0)
+            return table[i];
+    return NULL;
+}
 
-    return rc ? rc : p->open(ctx, t, opts, out, err);
+const char *gn_target_setting(const struct gn_target *t, const char *key)
+{
+    for (size_t i = 0; i < t->n_settings; i++)
+        if (strcmp(t->settings[i].key, key) == 0)
+            return t->settings[i].value;
+    return NULL;
+}
+
+static bool knows(const struct gn_provider_ops *ops, const char *key)
+{
+    for (size_t i = 0; ops->keys[i]; i++)
+        if (strcmp(ops->keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* "config.yaml:3:5: unknown key 'zome'", as the strict reader of the rest has it. */
+static int check_keys(const struct gn_provider_ops *ops, const struct gn_target *t,
+                      struct gn_err *err)
+{
+    for (size_t i = 0; i < t->n_settings; i++) {
+        const struct gn_setting *s = &t->settings[i];
+        unsigned best = 1 + (unsigned)strlen(s->key) / 3;
+        const char *near = NULL;
+
+        if (knows(ops, s->key))
+            continue;
+        gn_err_set(err, GN_E_CONFIG,
+                   "config.yaml:%d:%d: unknown key '%.60s' of a target of type '%s'", s->line,
+                   s->col, s->key, ops->name);
+        for (size_t k = 0; ops->keys[k] && strlen(s->key) < 60; k++) {
+            unsigned d = gn_edit_distance(s->key, ops->keys[k]);
+
+            if (d < best) {
+                best = d;
+                near = ops->keys[k];
+            }
+        }
+        return near ? gn_err_hint(err, "did you mean '%s'?", near) : err->code;
+    }
+    return GN_OK;
+}
+
+int gn_provider_open(const struct gn_ctx *ctx, const struct gn_target *t, struct gn_provider **out,
+                     struct gn_err *err)
+{
+    const struct gn_provider_ops *ops = gn_provider_find(t->type_name);
+    int rc;
+
+    if (!ops)
+        return gn_err_set(err, GN_E_CONFIG, "target '%s': nothing is known of type '%s'", t->name,
+                          t->type_name);
+    rc = check_keys(ops, t, err);
+    if (!rc)
+        rc = ops->open(ctx, t, out, err);
+    return rc && rc != GN_E_CANCEL ? gn_err_prefix(err, "target '%s': ", t->name) : rc;
+}
+
+void gn_provider_close(struct gn_provider *p)
+{
+    if (p)
+        p->ops->close(p);
 }

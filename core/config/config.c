@@ -32,6 +32,11 @@ void gn_target_clear(struct gn_target *t)
     gn_strs_clear(&t->submit);
     gn_strs_clear(&t->tags);
     gn_env_clear(&t->env, &t->n_env);
+    for (size_t i = 0; i < t->n_settings; i++) {
+        free(t->settings[i].key);
+        free(t->settings[i].value);
+    }
+    free(t->settings);
     memset(t, 0, sizeof *t);
 }
 
@@ -75,7 +80,7 @@ void gn_config_clear(struct gn_config *c)
 int gn_config_parse(const char *name, bool user_file, const char *text, size_t len,
                     const char *home, struct gn_config *cfg, struct gn_err *err)
 {
-    struct gn_reading in = {.file = name, .home = home, .cfg = cfg};
+    struct gn_reading in = {.file = name, .home = home, .cfg = cfg, .is_users = user_file};
     struct gn_yaml y = {0};
     int rc = gn_yaml_parse(name, text, len, &y, err);
 

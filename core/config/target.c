@@ -7,8 +7,18 @@
 #include "values.h"
 
 /* Words for clouds that people will try; each needs an entry of its own in config.yaml, later. */
-static const char *const providers[] = {"aws",   "ec2",   "gcp",       "gce",
-                                        "azure", "colab", "openstack", "lambda"};
+static const char *const later[] = {"aws",   "ec2",   "gcp",       "gce",
+                                    "azure", "colab", "openstack", "lambda"};
+
+/* Clouds by their own names, with nothing configured. */
+static const struct {
+    const char *type, *alias;
+} clouds[] = {
+#define GN_PROVIDER(name, alias) {#name, alias},
+#include "gnrrun/providers.def"
+#undef GN_PROVIDER
+    {NULL, NULL},
+};
 
 static void copy_target(struct gn_target *to, const struct gn_target *from)
 {
@@ -40,6 +50,12 @@ static void copy_target(struct gn_target *to, const struct gn_target *from)
     for (size_t i = 0; i < from->n_env; i++) {
         to->env[i].name = gn_strdup(from->env[i].name);
         to->env[i].value = gn_strdup(from->env[i].value);
+    }
+    to->settings = gn_calloc(from->n_settings ? from->n_settings : 1, sizeof *to->settings);
+    for (size_t i = 0; i < from->n_settings; i++) {
+        to->settings[i] = from->settings[i];
+        to->settings[i].key = gn_strdup(from->settings[i].key);
+        to->settings[i].value = gn_strdup(from->settings[i].value);
     }
 }
 
@@ -92,8 +108,8 @@ static int unknown_target(const struct gn_config *c, const struct gn_strs *alias
     gn_buf_addsafe(&safe, name, strlen(name), 100);
     gn_err_set(err, GN_E_CONFIG, "no target is called '%s'", safe.ptr);
     gn_err_hint(err, "'gnrrun targets' lists them; a host that is not among them: user@host");
-    for (size_t i = 0; i < sizeof providers / sizeof *providers; i++) {
-        if (strcmp(providers[i], name) == 0)
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        if (strcmp(later[i], name) == 0)
             gn_err_hint(err, "this version knows this machine and hosts that ssh can reach");
     }
     if (near) {
@@ -123,6 +139,19 @@ static int from_hostspec(const char *name, struct gn_target *out, struct gn_err 
     out->user = h.user;
     out->port = h.port;
     return GN_OK;
+}
+
+static bool from_cloud(const char *name, struct gn_target *out)
+{
+    for (size_t i = 0; clouds[i].type; i++) {
+        if (strcmp(clouds[i].type, name) && strcmp(clouds[i].alias, name))
+            continue;
+        *out = plain_target(name, GN_TARGET_CLOUD, "built in");
+        free(out->type_name);
+        out->type_name = gn_strdup(clouds[i].type);
+        return true;
+    }
+    return false;
 }
 
 static int check_word(const char *name, struct gn_err *err)
@@ -201,6 +230,8 @@ int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const
     if (!rc && has(&aliases, name) && gn_is_host(name)) {
         *out = plain_target(name, GN_TARGET_SSH, "~/.ssh/config");
         out->host = gn_strdup(name);
+    } else if (!rc && from_cloud(name, out)) {
+        rc = GN_OK;
     } else if (!rc && strchr(name, '@')) {
         rc = from_hostspec(name, out, err);
     } else if (!rc) {

@@ -15,10 +15,19 @@ struct draft {
     char *scheduler;
 };
 
-/* Types of later versions; their keys are theirs and not looked at. */
-static const char *const types[] = {"local", "ssh",    "ec2",    "gce", "azure",       "openstack",
-                                    "colab", "lambda", "runpod", "e2e", "digitalocean"};
-#define N_NOW 2
+/* Machines that exist, those that are made, and what later versions will know. */
+static const struct {
+    const char *name;
+    enum gn_target_type type;
+} types[] = {
+    {"local", GN_TARGET_LOCAL},     {"ssh", GN_TARGET_SSH},
+#define GN_PROVIDER(name, alias) {#name, GN_TARGET_CLOUD},
+#include "gnrrun/providers.def"
+#undef GN_PROVIDER
+    {"ec2", GN_TARGET_LATER},       {"gce", GN_TARGET_LATER},   {"azure", GN_TARGET_LATER},
+    {"openstack", GN_TARGET_LATER}, {"colab", GN_TARGET_LATER}, {"lambda", GN_TARGET_LATER},
+    {"runpod", GN_TARGET_LATER},    {"e2e", GN_TARGET_LATER},   {"digitalocean", GN_TARGET_LATER},
+};
 
 static int read_checked(const struct gn_reading *in, const struct gn_yaml_node *n, char **to,
                         bool (*good)(const char *), const char *want, struct gn_err *err)
@@ -173,18 +182,20 @@ static int read_type(const struct gn_reading *in, const struct gn_yaml_node *n,
                      const struct gn_key *key, void *base, struct gn_err *err)
 {
     struct gn_target *t = &((struct draft *)base)->t;
+    const char *names[COUNT(types)];
     int rc = gn_read_line(in, n, key, base, err);
 
     if (rc)
         return rc;
     for (size_t i = 0; i < COUNT(types); i++) {
-        if (strcmp(types[i], n->text) == 0) {
-            t->type = i < N_NOW ? (enum gn_target_type)i : GN_TARGET_LATER;
+        names[i] = types[i].name;
+        if (strcmp(types[i].name, n->text) == 0) {
+            t->type = types[i].type;
             return GN_OK;
         }
     }
     gn_bad_value(in, n, "the type of a target", err);
-    gn_hint_near(err, n->text, types, COUNT(types), "types");
+    gn_hint_near(err, n->text, names, COUNT(names), "types");
     return err->code;
 }
 
@@ -231,6 +242,51 @@ static int check_local(const struct gn_reading *in, const struct gn_yaml_node *n
             return gn_yaml_err(err, in->file, v->key_line, v->key_col,
                                "'%s' has no meaning for a target of type 'local'", only_ssh[i]);
     }
+    return GN_OK;
+}
+
+/* Keys that mean the same for a rented machine. */
+static const char *const also_cloud[] = {"type", "workdir", "python", "setup",
+                                         "env",  "tags",    "modules"};
+
+/*
+ * A key of a cloud is its provider's to know (gn_provider_open()).  A project must not bring any: its
+ * endpoint would be sent the user's token.
+ */
+static int read_cloud(const struct gn_reading *in, const struct gn_yaml_node *map, struct draft *d,
+                      struct gn_err *err)
+{
+    struct gn_target *t = &d->t;
+
+    if (!in->is_users) {
+        gn_yaml_err(err, in->file, map->key_line, map->key_col,
+                    "target '%s': machines that cost money are only read from your own config.yaml",
+                    t->name);
+        return gn_err_hint(err, "move it there");
+    }
+    for (const struct gn_yaml_node *n = map->child; n; n = n->next) {
+        const struct gn_key *key = NULL;
+        const char *text;
+        int rc = GN_OK;
+
+        for (size_t i = 0; i < COUNT(also_cloud); i++)
+            if (strcmp(n->key, also_cloud[i]) == 0)
+                key = gn_find_key(target_keys, COUNT(target_keys), n->key);
+        if (gn_yaml_is_null(n))
+            continue;
+        if (key) {
+            rc = key->read(in, n, key, d, err);
+        } else if ((text = gn_plain_text(in, n, "one line of text", err))) {
+            t->settings = gn_realloc(t->settings, t->n_settings + 1, sizeof *t->settings);
+            t->settings[t->n_settings++] =
+                (struct gn_setting){gn_strdup(n->key), gn_strdup(text), n->key_line, n->key_col};
+        } else {
+            rc = err->code;
+        }
+        if (rc)
+            return rc;
+    }
+    load_modules(d);
     return GN_OK;
 }
 
@@ -287,6 +343,8 @@ static int read_draft(const struct gn_reading *in, const struct gn_yaml_node *n,
         make_later(in, n, t, "its type is ", t->type_name);
         return GN_OK;
     }
+    if (t->type == GN_TARGET_CLOUD)
+        return read_cloud(in, n, d, err);
     rc = gn_read_map(in, n, target_keys, COUNT(target_keys), d, err);
     if (!rc)
         rc = t->type == GN_TARGET_LOCAL ? check_local(in, n, err) : settle_hosts(in, n, d, err);

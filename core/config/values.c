@@ -133,6 +133,14 @@ static int unknown_key(const struct gn_reading *in, const struct gn_yaml_node *n
     return err->code;
 }
 
+const struct gn_key *gn_find_key(const struct gn_key *keys, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
 int gn_read_map(const struct gn_reading *in, const struct gn_yaml_node *map,
                 const struct gn_key *keys, size_t n_keys, void *base, struct gn_err *err)
 {
@@ -141,11 +149,9 @@ int gn_read_map(const struct gn_reading *in, const struct gn_yaml_node *map,
     if (map->kind != GN_YAML_MAP)
         return gn_bad_value(in, map, "a map (key: value)", err);
     for (const struct gn_yaml_node *n = map->child; n; n = n->next) {
-        const struct gn_key *key = NULL;
+        const struct gn_key *key = gn_find_key(keys, n_keys, n->key);
         int rc;
 
-        for (size_t i = 0; i < n_keys && !key; i++)
-            key = strcmp(keys[i].name, n->key) == 0 ? &keys[i] : NULL;
         if (!key)
             return unknown_key(in, n, keys, n_keys, err);
         rc = gn_yaml_is_null(n) ? GN_OK : key->read(in, n, key, base, err);

@@ -15,6 +15,7 @@ struct gn_reading {
     const char *file;      /* as it is called in messages */
     const char *home;      /* for ~ in paths here; NULL: leave it */
     struct gn_config *cfg; /* gets targets and notes */
+    bool is_users;         /* config.yaml, not what came with a project */
 };
 
 struct gn_key;
@@ -27,6 +28,9 @@ struct gn_key {
     size_t at;  /* of the field in base */
     size_t at2; /* of its count, where it has one */
 };
+
+/* The one of that name, or NULL. */
+const struct gn_key *gn_find_key(const struct gn_key *keys, size_t n, const char *name);
 
 /* Every key of map (null is an empty one) by the table; unknown ones are errors. */
 GN_MUST int gn_read_map(const struct gn_reading *in, const struct gn_yaml_node *map,

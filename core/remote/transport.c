@@ -10,7 +10,15 @@ int gn_transport_open(const struct gn_ctx *ctx, const struct gn_target *target,
     case GN_TARGET_LOCAL:
         return gn_transport_local(ctx, out, err);
     case GN_TARGET_SSH:
+        if (target->hosts.n) {
+            gn_err_set(err, GN_E_USAGE, "'%s' is a pool of %zu hosts", target->name,
+                       target->hosts.n);
+            return gn_err_hint(err, "name one of them: '%s/%s'", target->name, target->hosts.v[0]);
+        }
         return gn_transport_ssh(ctx, target, opts, out, err);
+    case GN_TARGET_CLOUD:
+        gn_err_set(err, GN_E_USAGE, "'%s' has no machine until a run is made there", target->name);
+        return gn_err_hint(err, "gnrrun PROGRAM --target %s", target->name);
     case GN_TARGET_LATER:
         break;
     }

@@ -17,7 +17,14 @@
 enum gn_target_type {
     GN_TARGET_LOCAL,
     GN_TARGET_SSH,
+    GN_TARGET_CLOUD, /* machines are made for a run, and ended: provider.h; see type_name */
     GN_TARGET_LATER, /* a type that the file may name but this version cannot use; see type_name */
+};
+
+/* A key that only the provider of its type knows. */
+struct gn_setting {
+    char *key, *value;
+    int line, col; /* of the key, in the file that `where` of the target names */
 };
 
 /* KEY=VALUE for the program; a NULL value is taken from the user's environment and kept secret. */
@@ -52,6 +59,8 @@ struct gn_target {
     struct gn_strs tags;
     struct gn_env_var *env;
     size_t n_env;
+    struct gn_setting *settings; /* of GN_TARGET_CLOUD */
+    size_t n_settings;
 };
 
 /* A folder or file that is shipped once per host. */

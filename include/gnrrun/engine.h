@@ -25,7 +25,7 @@ struct gn_engine {
     const struct gn_ctx *ctx;
     struct gn_store *store;
     struct gn_ssh_opts ssh;
-    /* How a target is reached: gn_provider_connect(), handed in so that core knows no provider. */
+    /* How a machine is reached: gn_transport_open(), or a test's own. */
     int (*connect)(const struct gn_ctx *ctx, const struct gn_target *t,
                    const struct gn_ssh_opts *opts, struct gn_transport **out, struct gn_err *err);
     /* gn_scheduler_find(), likewise. */

@@ -10,7 +10,6 @@
 
 #include "gnrrun/engine.h"
 #include "gnrrun/mem.h"
-#include "gnrrun/provider.h"
 
 static const char *get_env(const struct gn_ctx *ctx, const char *name)
 {
@@ -39,7 +38,7 @@ int main(int argc, char **argv)
     struct gn_ctx ctx = gn_ctx_none;
     struct gn_err err = GN_ERR_INIT;
     struct gn_ssh_opts opts = {.nobody_there = true};
-    struct gn_engine e = {.ctx = &ctx, .connect = gn_provider_connect};
+    struct gn_engine e = {.ctx = &ctx, .connect = gn_transport_open};
     struct gn_config config;
     struct gn_target target;
     struct gn_spec spec = {.nice = -1};
@@ -58,7 +57,7 @@ int main(int argc, char **argv)
     spec.cwd = gn_strdup(argv[1]);
     must(gn_config_load(&ctx, argv[1], &config, &err), &err);
     must(gn_target_resolve(&ctx, &config, argv[2], &target, &err), &err);
-    must(gn_provider_connect(&ctx, &target, &opts, &line, &err), &err);
+    must(gn_transport_open(&ctx, &target, &opts, &line, &err), &err);
     puts("ready");
     fflush(stdout);
     while (fgets(word, sizeof word, stdin)) {
