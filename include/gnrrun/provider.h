@@ -144,6 +144,10 @@ struct gn_provider_ops {
     int (*poll)(struct gn_provider *p, const struct gn_ctx *ctx, struct gn_lease *lease,
                 struct gn_err *err);
 
+    /* Start a GN_LEASE_HALTED one again.  Only called where GN_CAP_HALT. */
+    int (*wake)(struct gn_provider *p, const struct gn_ctx *ctx, const struct gn_lease *lease,
+                struct gn_err *err);
+
     /* Ask for its end, and of all that it brought (disk, address).  Already gone: GN_OK. */
     int (*destroy)(struct gn_provider *p, const struct gn_ctx *ctx, const struct gn_lease *lease,
                    struct gn_err *err);
