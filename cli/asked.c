@@ -124,6 +124,7 @@ static int take_run(struct gn_cli *c, const struct gn_project *project, struct g
     spec->no_fetch = gn_args_has(a, "no-fetch");
     spec->sync_s = gn_args_num(a, "sync", 0);
     spec->parallel = (int)gn_args_num(a, "parallel", 0);
+    spec->max_microusd = gn_args_num(a, "max-cost", 0);
     take_needs(a, &project->needs, &spec->needs);
     rc = take_words(c, project, spec, err);
     return rc ? rc : take_sweep(a, spec, err);

@@ -33,6 +33,7 @@ int cmd_refresh(struct gn_cli *c, struct gn_store *s, struct gn_err *err)
                           .store = s,
                           .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")},
                           .connect = gn_transport_open,
+                          .provider = gn_provider_open,
                           .scheduler = gn_scheduler_find};
     struct open_runs all = {0};
     struct gn_run **list;

@@ -58,35 +58,6 @@ const char *gn_opt_near(const struct gn_opt *const *tables, const char *name, un
     return best;
 }
 
-bool gn_parse_money(const char *s, int64_t *out)
-{
-    int64_t v = 0;
-    int digits = 0, decimals = -1;
-
-    if (*s == '$')
-        s++;
-    for (; *s; s++) {
-        if (*s == '.' && decimals < 0) {
-            decimals = 0;
-            continue;
-        }
-        if (!isdigit((unsigned char)*s) || decimals == 6 || ++digits > 15)
-            return false;
-        v = v * 10 + (*s - '0');
-        if (decimals >= 0)
-            decimals++;
-    }
-    if (!digits || decimals == 0)
-        return false;
-    for (int d = decimals < 0 ? 0 : decimals; d < 6; d++) {
-        if (v > INT64_MAX / 10)
-            return false;
-        v *= 10;
-    }
-    *out = v;
-    return true;
-}
-
 static bool parse_int(const char *s, const struct gn_opt *o, int64_t *out)
 {
     char *end = NULL;

@@ -78,7 +78,4 @@ const struct gn_opt *gn_opt_letter(const struct gn_opt *const *tables, char lett
 /* The long name nearest to name within `within` typos, or NULL. */
 const char *gn_opt_near(const struct gn_opt *const *tables, const char *name, unsigned within);
 
-/* "$2.50", "2.5", "0" -> millionths. */
-bool gn_parse_money(const char *s, int64_t *out);
-
 #endif

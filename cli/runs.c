@@ -13,6 +13,7 @@ struct gn_engine gn_cli_road(const struct gn_cli *c)
         .ctx = c->ctx,
         .ssh = {.accept_new = gn_args_has(&c->args, "accept-new-host-key")},
         .connect = gn_transport_open,
+        .provider = gn_provider_open,
         .scheduler = gn_scheduler_find,
     };
 }

@@ -26,16 +26,14 @@ const struct gn_provider_ops *gn_provider_find(const char *type)
     return NULL;
 }
 
-const char *gn_target_setting(const struct gn_target *t, const char *key)
-{
-    for (size_t i = 0; i < t->n_settings; i++)
-        if (strcmp(t->settings[i].key, key) == 0)
-            return t->settings[i].value;
-    return NULL;
-}
+/* What lease.h reads, whatever the cloud. */
+static const char *const common[] = {"price", "max_cost", "disk", NULL};
 
 static bool knows(const struct gn_provider_ops *ops, const char *key)
 {
+    for (size_t i = 0; common[i]; i++)
+        if (strcmp(common[i], key) == 0)
+            return true;
     for (size_t i = 0; ops->keys[i]; i++)
         if (strcmp(ops->keys[i], key) == 0)
             return true;
@@ -82,10 +80,4 @@ int gn_provider_open(const struct gn_ctx *ctx, const struct gn_target *t, struct
     if (!rc)
         rc = ops->open(ctx, t, out, err);
     return rc && rc != GN_E_CANCEL ? gn_err_prefix(err, "target '%s': ", t->name) : rc;
-}
-
-void gn_provider_close(struct gn_provider *p)
-{
-    if (p)
-        p->ops->close(p);
 }

@@ -210,6 +210,15 @@ const struct gn_json *gn_json_at(const struct gn_json *arr, size_t i)
     return from_const(json_array_get(to_const(arr), i));
 }
 
+void gn_json_keys(const struct gn_json *obj, struct gn_strs *out)
+{
+    void *o =
+        (void *)(uintptr_t)to_const(obj); /* jansson's iterators want one that could be written */
+
+    for (void *it = json_object_iter(o); it; it = json_object_iter_next(o, it))
+        gn_strs_add(out, json_object_iter_key(it));
+}
+
 void gn_json_get_strs(const struct gn_json *j, const char *key, struct gn_strs *out)
 {
     const struct gn_json *a = gn_json_get(j, key);

@@ -190,6 +190,49 @@ bool gn_parse_seconds(const char *s, int64_t *out)
     return true;
 }
 
+bool gn_parse_money(const char *s, int64_t *out)
+{
+    int64_t v = 0;
+    int digits = 0, decimals = -1;
+
+    if (*s == '$')
+        s++;
+    for (; *s; s++) {
+        if (*s == '.' && decimals < 0) {
+            decimals = 0;
+            continue;
+        }
+        if (!isdigit((unsigned char)*s) || decimals == 6 || ++digits > 15)
+            return false;
+        v = v * 10 + (*s - '0');
+        if (decimals >= 0)
+            decimals++;
+    }
+    if (!digits || decimals == 0)
+        return false;
+    for (int d = decimals < 0 ? 0 : decimals; d < 6; d++) {
+        if (v > INT64_MAX / 10)
+            return false;
+        v *= 10;
+    }
+    *out = v;
+    return true;
+}
+
+char *gn_fmt_money(int64_t microusd, char out[32])
+{
+    int64_t cents = (microusd + 9999) / 10000;
+
+    if (microusd < 0)
+        snprintf(out, 32, "unknown");
+    else if (microusd < 100000) /* up to a tenth of a cent more: never less than it is */
+        snprintf(out, 32, "$%" PRId64 ".%03" PRId64, (microusd + 999) / 1000000,
+                 (microusd + 999) / 1000 % 1000);
+    else
+        snprintf(out, 32, "$%" PRId64 ".%02" PRId64, cents / 100, cents % 100);
+    return out;
+}
+
 unsigned gn_edit_distance(const char *a, const char *b)
 {
     size_t la = strlen(a), lb = strlen(b);

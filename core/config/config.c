@@ -18,6 +18,7 @@ void gn_target_clear(struct gn_target *t)
     free(t->user);
     free(t->jump);
     free(t->identity);
+    free(t->known_hosts);
     free(t->workdir);
     free(t->python);
     free(t->setup);

@@ -20,7 +20,7 @@ static const struct {
     {NULL, NULL},
 };
 
-static void copy_target(struct gn_target *to, const struct gn_target *from)
+void gn_target_copy(struct gn_target *to, const struct gn_target *from)
 {
     *to = *from;
     to->name = gn_strdup(from->name);
@@ -32,6 +32,7 @@ static void copy_target(struct gn_target *to, const struct gn_target *from)
     to->user = gn_strdup(from->user);
     to->jump = gn_strdup(from->jump);
     to->identity = gn_strdup(from->identity);
+    to->known_hosts = gn_strdup(from->known_hosts);
     to->workdir = gn_strdup(from->workdir);
     to->python = gn_strdup(from->python);
     to->setup = gn_strdup(from->setup);
@@ -171,7 +172,7 @@ static int check_word(const char *name, struct gn_err *err)
 
 void gn_target_member(const struct gn_target *pool, size_t i, struct gn_target *out)
 {
-    copy_target(out, pool);
+    gn_target_copy(out, pool);
     free(out->name);
     out->name = gn_printf("%s/%s", pool->name, pool->hosts.v[i]);
     out->host = gn_strdup(pool->hosts.v[i]);
@@ -216,7 +217,7 @@ int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const
         return rc;
     for (size_t i = 0; i < c->n_targets; i++) {
         if (strcmp(c->targets[i].name, name) == 0) {
-            copy_target(out, &c->targets[i]);
+            gn_target_copy(out, &c->targets[i]);
             return GN_OK;
         }
     }
@@ -255,4 +256,12 @@ int gn_target_names(const struct gn_ctx *ctx, const struct gn_config *c, struct 
         add_once(out, aliases.v[i]);
     gn_strs_clear(&aliases);
     return rc;
+}
+
+const char *gn_target_setting(const struct gn_target *t, const char *key)
+{
+    for (size_t i = 0; i < t->n_settings; i++)
+        if (strcmp(t->settings[i].key, key) == 0)
+            return t->settings[i].value;
+    return NULL;
 }

@@ -92,7 +92,8 @@ struct gn_dial *gn_dial_start(struct gn_road *road)
     sigset_t all, old;
     bool ok;
 
-    if (road->line)
+    /* a machine is made when it is sure that there is something to ship */
+    if (road->line || road->rented || road->target.type == GN_TARGET_CLOUD)
         return NULL;
     d = gn_new(struct gn_dial);
     d->outer = road->e->ctx;

@@ -122,6 +122,15 @@ static int is_whole(const struct gn_run *run, struct gn_err *err)
                        run->name);
 }
 
+/* A machine of its own has done its work when nothing that only it has is worth anything. */
+static int release(struct gn_engine *e, const struct gn_run *run, struct gn_err *err)
+{
+    bool done = gn_state_over(run->state) &&
+                (run->fetched == GN_FETCH_ALL || !has_results(run) || run->state == GN_LOST);
+
+    return done && !run->sweep ? gn_rented_end(e, run, err) : GN_OK;
+}
+
 int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until,
                     struct gn_err *err)
 {
@@ -134,7 +143,7 @@ int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until
     if (run->members || (run->member && run->state < GN_QUEUED)) {
         rc = run->members ? gn_sweep_drive(&road, until, err) : is_part(run, err);
         gn_road_close(&road);
-        return rc;
+        return rc ? rc : release(e, run, err);
     }
     if (!gn_state_over(run->state) && run->state < GN_QUEUED)
         rc = gn_road_launch(&road, err);
@@ -145,7 +154,7 @@ int gn_engine_drive(struct gn_engine *e, struct gn_run *run, enum gn_until until
     if (!rc && until >= GN_UNTIL_FETCHED && gn_state_over(run->state))
         rc = gn_road_bring(&road, err);
     gn_road_close(&road);
-    return rc;
+    return rc ? rc : release(e, run, err);
 }
 
 /* Is there such a task of it? */
@@ -203,6 +212,10 @@ static int refresh_target(struct gn_engine *e, struct gn_run *const *runs, size_
 
     if (rc)
         return rc;
+    /* each has a machine of its own: the others are looked at one after the other */
+    for (size_t i = 1; i < n && road.rented && rc != GN_E_CANCEL; i++)
+        rc = refresh_target(e, &runs[i], 1, err);
+    n = road.rented ? 1 : n;
     for (size_t i = 0; i < n; i++)
         gn_buf_addf(&tokens, "%s%s", i ? " " : "", runs[i]->token);
     struct gn_far_arg args[] = {
@@ -318,7 +331,7 @@ int gn_engine_fetch(struct gn_engine *e, struct gn_run *run, const struct gn_str
     if (!rc)
         gn_road_say_fetched(&road, report);
     gn_road_close(&road);
-    return rc;
+    return rc ? rc : release(e, run, err);
 }
 
 static int remove_there(struct gn_road *road, bool force, struct gn_err *err)
@@ -364,9 +377,14 @@ int gn_engine_remove(struct gn_engine *e, struct gn_run *run, bool force, struct
         gn_err_set(err, GN_E_EXISTS, "results of '%s' are not here yet", run->name);
         return gn_err_hint(err, "gnrrun fetch %s, or --force to lose them", run->name);
     }
+    rc = gn_rented_end(e, run, err);
+    if (rc)
+        return rc;
     if (!run->removed_there && run->state != GN_CREATED) {
         rc = gn_road_open(e, run, &road, err);
-        if (!rc) {
+        if (!rc && road.target.type == GN_TARGET_CLOUD) {
+            gn_road_close(&road); /* it is gone with its machine */
+        } else if (!rc) {
             /* of a sweep that is over only the lead could still seem to be in a queue */
             rc = remove_there(&road, force || run->members, err);
             gn_road_close(&road);
@@ -375,6 +393,26 @@ int gn_engine_remove(struct gn_engine *e, struct gn_run *run, bool force, struct
             return rc;
     }
     return gn_run_forget(e, run, err);
+}
+
+static int connect_rented(struct gn_engine *e, const struct gn_run *run, struct gn_transport **out,
+                          struct gn_target *target, struct gn_err *err)
+{
+    struct gn_run own;
+    struct gn_road road = {.e = e, .run = &own, .target = *target};
+    int rc;
+
+    gn_run_copy(&own, run);
+    rc = gn_rented_known(&road, err);
+    if (!rc && run->state < GN_QUEUED && !road.rented)
+        rc = gn_err_set(err, GN_E_NOTFOUND, "'%s' has no machine yet", run->name);
+    if (!rc)
+        rc = gn_road_connect(&road, err);
+    *out = road.line;
+    *target = road.target;
+    gn_target_clear(&road.cloud);
+    gn_run_clear(&own);
+    return rc;
 }
 
 int gn_engine_connect(struct gn_engine *e, const struct gn_run *run, struct gn_transport **out,
@@ -389,7 +427,8 @@ int gn_engine_connect(struct gn_engine *e, const struct gn_run *run, struct gn_t
     gn_config_clear(&config);
     if (rc)
         return rc;
-    rc = e->connect(e->ctx, target, &e->ssh, out, err);
+    rc = target->type == GN_TARGET_CLOUD ? connect_rented(e, run, out, target, err)
+                                         : e->connect(e->ctx, target, &e->ssh, out, err);
     if (rc)
         gn_target_clear(target);
     return rc;

@@ -265,6 +265,8 @@ static int give_up(struct gn_road *road, int rc)
 {
     struct gn_err ignored = GN_ERR_INIT;
 
+    if (gn_rented_end(road->e, road->run, &ignored))
+        gn_event_text(road->e->ctx, GN_EV_WARN, "%s", ignored.msg);
     if (road->run->state == GN_CREATED) {
         if (gn_run_forget(road->e, road->run, &ignored))
             gn_event_text(road->e->ctx, GN_EV_WARN, "%s", ignored.msg);

@@ -21,7 +21,9 @@ int gn_road_open(struct gn_engine *e, struct gn_run *run, struct gn_road *road, 
         road->have_config = true;
         rc = gn_target_resolve(e->ctx, &road->config, run->target, &road->target, err);
     }
-    if (!rc && road->target.type == GN_TARGET_SSH && !road->target.scheduler &&
+    if (!rc && road->target.type == GN_TARGET_CLOUD)
+        rc = gn_rented_known(road, err);
+    if (!rc && !road->rented && road->target.type == GN_TARGET_SSH && !road->target.scheduler &&
         !road->target.direct)
         road->target.scheduler = gn_base_queue(road);
     if (!rc && e->ready && strcmp(e->ready_for, road->target.name) == 0) {
@@ -52,6 +54,7 @@ void gn_road_close(struct gn_road *road)
     if (road->have_config)
         gn_config_clear(&road->config);
     gn_target_clear(&road->target);
+    gn_target_clear(&road->cloud);
 }
 
 const char *gn_road_root(const struct gn_road *road)
@@ -90,8 +93,14 @@ int gn_road_connect(struct gn_road *road, struct gn_err *err)
 
     if (road->line)
         return GN_OK;
+    rc = road->target.type == GN_TARGET_CLOUD ? gn_rented_get(road, err) : GN_OK;
+    if (rc)
+        return rc;
     gn_event_text(road->e->ctx, GN_EV_DEBUG, "connecting to '%s'", road->target.name);
-    rc = road->e->connect(road->e->ctx, &road->target, &opts, &road->line, err);
+    if (road->rented)
+        rc = gn_rented_dial(road, err);
+    else
+        rc = road->e->connect(road->e->ctx, &road->target, &opts, &road->line, err);
     if (!rc)
         gn_road_connected(road);
     return rc;

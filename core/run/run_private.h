@@ -6,6 +6,7 @@
 
 #include "gnrrun/engine.h"
 #include "gnrrun/far.h"
+#include "gnrrun/lease.h"
 
 /* One run on its way: the row, what it was asked to be, and the line to where it lives. */
 struct gn_road {
@@ -20,6 +21,8 @@ struct gn_road {
     bool connected_once;
     bool is_kept; /* the line is somebody's who will go on with it */
     bool have_config;
+    bool rented; /* target is the machine that was made; of this: */
+    struct gn_target cloud;
     bool forward;   /* follow: wait for what is still to come */
     int64_t *shown; /* follow: what was shown; of the run itself, or of a look aside */
     char queue[16]; /* launch: the batch queue that was found there */
@@ -93,6 +96,18 @@ GN_MUST int gn_dial_join(struct gn_dial *d, bool wanted, struct gn_err *err);
 
 /* Connected, and the preview made, at the same time. */
 GN_MUST int gn_road_prepare(struct gn_road *road, struct gn_preview *view, struct gn_err *err);
+
+/* --- on a machine that is made for it (rented.c) --- */
+
+struct gn_leasing gn_leasing_of(const struct gn_engine *e);
+/* The machine of road->target, a cloud, becomes its target: as the record has it, if it does. */
+GN_MUST int gn_rented_known(struct gn_road *road, struct gn_err *err);
+/* The same, asking the provider; made if the run is only about to begin.  One that is gone takes its run with it. */
+GN_MUST int gn_rented_get(struct gn_road *road, struct gn_err *err);
+/* Log in to it, as soon as it is ready for that. */
+GN_MUST int gn_rented_dial(struct gn_road *road, struct gn_err *err);
+/* End it, if the run has one. */
+GN_MUST int gn_rented_end(struct gn_engine *e, const struct gn_run *run, struct gn_err *err);
 
 /* Ship if need be, start if need be; after it the run is started, or over. */
 GN_MUST int gn_road_launch(struct gn_road *road, struct gn_err *err);

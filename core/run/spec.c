@@ -65,6 +65,7 @@ void gn_spec_format(const struct gn_spec *s, struct gn_buf *out)
     gn_json_set_bool(o, "no_fetch", s->no_fetch);
     gn_json_set_int(o, "sync", s->sync_s);
     gn_json_set(o, "needs", needs_json(&s->needs));
+    gn_json_set_int(o, "max_microusd", s->max_microusd);
     if (s->sweep.n) {
         gn_json_set(o, "sweep", gn_json_strs(&s->sweep));
         gn_json_set_int(o, "parallel", s->parallel);
@@ -113,6 +114,7 @@ int gn_spec_parse(const char *text, struct gn_spec *out, struct gn_err *err)
     s.sync_s = gn_json_get_int(o, "sync");
     gn_json_get_strs(o, "sweep", &s.sweep);
     s.parallel = (int)gn_json_get_int(o, "parallel");
+    s.max_microusd = gn_json_get_int(o, "max_microusd");
     needs = gn_json_get(o, "needs");
     s.needs.gpus = (int)gn_json_get_int(needs, "gpus");
     s.needs.cpus = (int)gn_json_get_int(needs, "cpus");

@@ -63,6 +63,18 @@ static const char *const migrations[] = {
     "ALTER TABLE runs ADD COLUMN members_over INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE runs ADD COLUMN members_ok INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX runs_sweep ON runs(sweep, member) WHERE sweep != 0;",
+    /* Outlives its run: what may cost money is not forgotten with it. */
+    "CREATE TABLE leases("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL,"
+    "  target TEXT NOT NULL, type TEXT NOT NULL, settings TEXT NOT NULL,"
+    "  token TEXT NOT NULL UNIQUE, name TEXT NOT NULL, far_id TEXT NOT NULL,"
+    "  region TEXT NOT NULL, zone TEXT NOT NULL, machine TEXT NOT NULL, spot INTEGER NOT NULL,"
+    "  state TEXT NOT NULL, why TEXT NOT NULL, address TEXT NOT NULL, port INTEGER NOT NULL,"
+    "  user TEXT NOT NULL, owner TEXT NOT NULL, run TEXT NOT NULL, asked_s INTEGER NOT NULL,"
+    "  made_s INTEGER NOT NULL, deadline_s INTEGER NOT NULL, ended_s INTEGER NOT NULL,"
+    "  price INTEGER NOT NULL, worst INTEGER NOT NULL);"
+    "CREATE INDEX leases_run ON leases(run_id);"
+    "CREATE INDEX leases_open ON leases(state) WHERE state != 'gone';",
 };
 #define VERSION ((int64_t)(sizeof migrations / sizeof *migrations))
 

@@ -67,6 +67,11 @@ void gn_buf_drop(struct gn_buf *b, size_t n);
 char *gn_fmt_bytes(uint64_t bytes, char out[32]);
 char *gn_fmt_seconds(int64_t seconds, char out[32]);
 
+/* Millionths of a US dollar, rounded up: "$1.90", "$0.017"; below 0: "unknown". */
+char *gn_fmt_money(int64_t microusd, char out[32]);
+/* "$2.50", "2.5", "0" -> millionths. */
+bool gn_parse_money(const char *s, int64_t *out);
+
 /* "8GB", "512M", "1.5g", "100" -> bytes (powers of 1000 for kB MB GB TB and k M G T; 1024 for KiB MiB GiB).
  * "90", "90s", "10m", "2h", "1h30m", "1-12:00:00", "01:30:00" -> seconds.  Return false if not readable. */
 bool gn_parse_bytes(const char *s, uint64_t *out);

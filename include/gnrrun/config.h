@@ -45,6 +45,7 @@ struct gn_target {
     int port;             /* 0: what ssh would take */
     char *jump;           /* "gate" or "a,b"; NULL: what ssh would take */
     char *identity;       /* key file; NULL: what ssh would take */
+    char *known_hosts;    /* of a rented machine: its key and login are these alone; NULL: as ssh */
     char *workdir;        /* folder over there for all that is ours; NULL: ~/.gnrrun */
     bool shared;          /* others use it: be nice */
     int nice;             /* -1: not given (19 where shared, else 0) */
@@ -122,6 +123,11 @@ void gn_config_clear(struct gn_config *c);
 GN_MUST int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const char *name,
                               struct gn_target *out, struct gn_err *err);
 void gn_target_clear(struct gn_target *t);
+void gn_target_copy(struct gn_target *to,
+                    const struct gn_target *from); /* to need not be cleared */
+
+/* What a GN_TARGET_CLOUD says for a key that is its provider's, or NULL. */
+const char *gn_target_setting(const struct gn_target *t, const char *key);
 
 /* Host i of a pool as a target of its own, "POOL/HOST"; the caller's. */
 void gn_target_member(const struct gn_target *pool, size_t i, struct gn_target *out);

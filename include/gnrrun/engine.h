@@ -11,6 +11,7 @@
 
 #include "gnrrun/config.h"
 #include "gnrrun/fetch.h"
+#include "gnrrun/lease.h"
 #include "gnrrun/program.h"
 #include "gnrrun/scheduler.h"
 #include "gnrrun/store.h"
@@ -28,6 +29,8 @@ struct gn_engine {
     /* How a machine is reached: gn_transport_open(), or a test's own. */
     int (*connect)(const struct gn_ctx *ctx, const struct gn_target *t,
                    const struct gn_ssh_opts *opts, struct gn_transport **out, struct gn_err *err);
+    /* gn_provider_open(), or a test's own; NULL: nothing is rented. */
+    gn_provider_fn provider;
     /* gn_scheduler_find(), likewise. */
     const struct gn_scheduler *(*scheduler)(const char *name);
     /* An open line to the target of that name, for whoever goes there next; both are the caller's. */
@@ -53,6 +56,7 @@ struct gn_spec {
     bool no_fetch;
     int64_t sync_s; /* fetch every so often while it runs; 0: at the end only */
     struct gn_needs needs;
+    int64_t max_microusd; /* --max-cost; 0: nothing paid */
     struct gn_strs sweep; /* --sweep (vary.h); empty: one run */
     int parallel;         /* members at a time; 0: as many as there is room for */
 };

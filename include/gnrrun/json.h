@@ -44,6 +44,7 @@ bool gn_json_get_bool(const struct gn_json *j, const char *key);
 size_t gn_json_len(const struct gn_json *arr);
 const struct gn_json *gn_json_at(const struct gn_json *arr, size_t i);
 const char *gn_json_value_str(const struct gn_json *j);
+void gn_json_keys(const struct gn_json *obj, struct gn_strs *out);                    /* appends */
 void gn_json_get_strs(const struct gn_json *j, const char *key, struct gn_strs *out); /* appends */
 
 #endif

@@ -71,6 +71,11 @@ GN_MUST int gn_lease_get(const struct gn_leasing *l, const struct gn_run *run,
                          const struct gn_budget *budget, struct gn_target *host,
                          struct gn_err *err);
 
+/* The same from the record alone, without a word to anybody; *known: it has an address there. */
+GN_MUST int gn_lease_known(const struct gn_leasing *l, const struct gn_run *run,
+                           const struct gn_target *target, struct gn_target *host, bool *known,
+                           struct gn_err *err);
+
 /* End all machines of the run and see them gone.  None is GN_OK. */
 GN_MUST int gn_lease_end(const struct gn_leasing *l, int64_t run_id, struct gn_err *err);
 

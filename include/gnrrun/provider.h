@@ -171,9 +171,12 @@ const struct gn_provider_ops *gn_provider_at(size_t i);
  */
 GN_MUST int gn_provider_open(const struct gn_ctx *ctx, const struct gn_target *t,
                              struct gn_provider **out, struct gn_err *err);
-void gn_provider_close(struct gn_provider *p); /* NULL is allowed */
 
-/* The target's setting, or NULL. */
-const char *gn_target_setting(const struct gn_target *t, const char *key);
+/* NULL is allowed. */
+static inline void gn_provider_close(struct gn_provider *p)
+{
+    if (p)
+        p->ops->close(p);
+}
 
 #endif

@@ -15,6 +15,8 @@ owner 'jansson\.h' 'core/base/json\.c'
 owner 'yaml\.h' 'core/config/yaml\.c'
 owner 'sqlite3\.h' 'core/state/db\.c'
 owner 'archive' 'core/ship/archive\.c'
+owner 'curl/' 'core/net/http\.c'
+owner 'expat\.h' 'core/net/xml\.c'
 owner 'zstd\.h' 'core/ship/tar\.c'
 
 # core and providers know nothing of the command line; include/ only of itself

@@ -62,7 +62,9 @@ GN_MUST int gn_libssh_need(struct gn_err *err);
     X(ssh_new)                                                                                     \
     X(ssh_options_set)                                                                             \
     X(ssh_pki_copy_cert_to_privkey)                                                                \
+    X(ssh_pki_export_privkey_base64)                                                               \
     X(ssh_pki_export_pubkey_base64)                                                                \
+    X(ssh_pki_generate)                                                                            \
     X(ssh_pki_import_cert_file)                                                                    \
     X(ssh_pki_import_privkey_file)                                                                 \
     X(ssh_pki_import_pubkey_file)                                                                  \
@@ -140,6 +142,8 @@ extern struct gn_libssh {
 #define ssh_options_set                    gn_libssh.ssh_options_set
 #define ssh_pki_copy_cert_to_privkey       gn_libssh.ssh_pki_copy_cert_to_privkey
 #define ssh_pki_export_pubkey_base64       gn_libssh.ssh_pki_export_pubkey_base64
+#define ssh_pki_export_privkey_base64      gn_libssh.ssh_pki_export_privkey_base64
+#define ssh_pki_generate                   gn_libssh.ssh_pki_generate
 #define ssh_pki_import_cert_file           gn_libssh.ssh_pki_import_cert_file
 #define ssh_pki_import_privkey_file        gn_libssh.ssh_pki_import_privkey_file
 #define ssh_pki_import_pubkey_file         gn_libssh.ssh_pki_import_pubkey_file

@@ -89,6 +89,24 @@ static void set_text(char **to, const char *value)
     *to = gn_strdup(value);
 }
 
+/* A machine of ours that lives for hours: nothing that is said of hosts in general counts for it. */
+static void only_this(struct gn_sshconf *c, const struct gn_target *target)
+{
+    gn_strs_clear(&c->user_known_hosts);
+    gn_strs_clear(&c->global_known_hosts);
+    gn_strs_add(&c->user_known_hosts, target->known_hosts);
+    gn_strs_clear(&c->cert_files);
+    set_text(&c->host_key_alias, NULL);
+    set_text(&c->hostname, target->host);
+    set_text(&c->proxy_jump, NULL);
+    set_text(&c->proxy_command, NULL);
+    set_text(&c->identity_agent, "none");
+    c->strict = GN_STRICT_YES;
+    c->identities_only = true;
+    c->pubkey_auth = true;
+    c->password_auth = c->kbdint_auth = c->gssapi_auth = false;
+}
+
 /* What the target's entry says goes before what the ssh configuration says. */
 static void override(struct gn_sshconf *c, const struct gn_target *target, const struct gn_ctx *ctx)
 {
@@ -96,6 +114,8 @@ static void override(struct gn_sshconf *c, const struct gn_target *target, const
         gn_strs_clear(&c->identity_files);
         gn_strs_take(&c->identity_files, gn_path_tilde(target->identity, ctx->home));
     }
+    if (target->known_hosts)
+        only_this(c, target);
     if (target->jump) {
         set_text(&c->proxy_jump, target->jump);
         set_text(&c->proxy_command, NULL);

@@ -423,7 +423,7 @@ static void records_of_format_1_are_kept(void **state)
 
     ok(k, gn_db_run(
               s->db,
-              "DROP TABLE fetched; DROP TABLE fetches; DROP INDEX runs_sweep;"
+              "DROP TABLE leases; DROP TABLE fetched; DROP TABLE fetches; DROP INDEX runs_sweep;"
               "ALTER TABLE runs DROP COLUMN sweep; ALTER TABLE runs DROP COLUMN member;"
               "ALTER TABLE runs DROP COLUMN params; ALTER TABLE runs DROP COLUMN members;"
               "ALTER TABLE runs DROP COLUMN members_over;"
