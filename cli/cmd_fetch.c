@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/runs.h"
+#include "cli/bills.h"
 #include "gnrrun/fs.h"
 
 /* The first word is a run if there is one of that name; otherwise all words are patterns. */
@@ -63,6 +63,7 @@ int cmd_fetch(struct gn_cli *c, struct gn_err *err)
         }
         if (!rc)
             rc = gn_engine_fetch(&e, &run, &patterns, dest, &report, err);
+        rc = gn_cli_unless_bills(c, e.store, run.id, rc, err);
         if (!rc && c->json)
             report_json(c, &run, &report);
         if (!rc && !gn_state_over(run.state))

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/runs.h"
+#include "cli/bills.h"
 #include "gnrrun/vary.h"
 
 static const char *setup_name(const struct gn_setup *s)
@@ -128,6 +128,8 @@ int gn_cli_preview(struct gn_cli *c, const struct gn_asked *a, struct gn_err *er
         show_text(c, a, &p, command);
     free(command);
     gn_preview_clear(&p);
+    if (a->target.type == GN_TARGET_CLOUD && !c->json)
+        return gn_cli_show_offer(c, a, err);
     return GN_EXIT_OK;
 }
 

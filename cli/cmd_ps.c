@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bills.h"
 #include "cli/cmd.h"
 #include "cli/engine.h"
 #include "cli/runtext.h"
@@ -103,6 +104,7 @@ int cmd_ps(struct gn_cli *c, struct gn_err *err)
                   n - (int64_t)l.shown);
     for (size_t i = 0; i < l.idle.n; i++)
         gn_ui_say(c->ui, "%s", l.idle.v[i]);
+    gn_cli_bills(c, s, 0);
 out:
     gn_strs_clear(&l.idle);
     gn_table_clear(&l.table);

@@ -1,4 +1,4 @@
-#include "cli/runs.h"
+#include "cli/bills.h"
 
 int cmd_rm(struct gn_cli *c, struct gn_err *err)
 {
@@ -16,6 +16,7 @@ int cmd_rm(struct gn_cli *c, struct gn_err *err)
         rc = gn_engine_remove(&e, &run, gn_args_has(&c->args, "force"), err);
         if (!rc)
             gn_ui_say(c->ui, "removed %s", run.name);
+        rc = gn_cli_unless_bills(c, e.store, run.id, rc, err);
         gn_run_clear(&run);
     }
     gn_store_close(e.store);

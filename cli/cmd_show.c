@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/runs.h"
+#include "cli/bills.h"
 #include "cli/runtext.h"
 
 /* "key:        value", made safe; nothing for what is not known. */
@@ -95,6 +95,9 @@ static int show_json(struct gn_cli *c, struct gn_store *s, const struct gn_run *
     struct gn_json *j = gn_run_json(c->ctx, run, true);
     int rc = run->members ? gn_cli_sweep_json(c, s, run, j, err) : GN_OK;
 
+    if (!rc)
+        rc = gn_cli_show_bills(c, s, run->sweep ? run->sweep : run->id, j, err);
+
     gn_ui_json(c->ui, j);
     return rc;
 }
@@ -111,6 +114,8 @@ int cmd_show(struct gn_cli *c, struct gn_err *err)
         rc = show_json(c, s, &run, err);
     else if (!rc)
         show_run(c, &run);
+    if (!rc && !c->json)
+        rc = gn_cli_show_bills(c, s, run.sweep ? run.sweep : run.id, NULL, err);
     if (!rc && run.members && !c->json) {
         gn_ui_outf(c->ui, "\n");
         rc = gn_cli_sweep_table(c, s, &run, err);

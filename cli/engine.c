@@ -7,6 +7,7 @@
 #include "cli/runs.h"
 #include "gnrrun/far.h"
 #include "gnrrun/pool.h"
+#include "gnrrun/provider.h"
 
 #define CHECK_MS 20000 /* for all hosts together */
 
@@ -42,6 +43,8 @@ int cmd_refresh(struct gn_cli *c, struct gn_store *s, struct gn_err *err)
     list = gn_calloc(all.n, sizeof *list);
     for (size_t i = 0; i < all.n; i++)
         list[i] = &all.v[i];
+    if (!rc)
+        rc = gn_lease_refresh(&(struct gn_leasing){c->ctx, s, gn_provider_open}, err);
     if (!rc)
         rc = gn_engine_refresh(&e, list, all.n, err);
     for (size_t i = 0; i < all.n; i++)

@@ -112,6 +112,11 @@ static const struct gn_opt files[] = {
     END,
 };
 
+static const struct gn_opt sweep[] = {
+    FLAG("terminate", 0, "end those of yours that no run needs"),
+    END,
+};
+
 static const struct gn_opt targets[] = {
     FLAG("check", 0, "connect and say what is there"),
     END,
@@ -145,6 +150,7 @@ const struct gn_opt *const gn_options_rm[] = {rm, reach, gn_options_common, NULL
 const struct gn_opt *const gn_options_ssh[] = {reach, gn_options_common, NULL};
 const struct gn_opt *const gn_options_forward[] = {reach, gn_options_common, NULL};
 const struct gn_opt *const gn_options_files[] = {files, ship, gn_options_common, NULL};
+const struct gn_opt *const gn_options_sweep[] = {sweep, gn_options_common, NULL};
 const struct gn_opt *const gn_options_targets[] = {targets, reach, gn_options_common, NULL};
 const struct gn_opt *const gn_options_target[] = {target, gn_options_common, NULL};
 const struct gn_opt *const gn_options_init[] = {gn_options_common, NULL};

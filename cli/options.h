@@ -17,6 +17,7 @@ extern const struct gn_opt *const gn_options_attach[];
 extern const struct gn_opt *const gn_options_fetch[];
 extern const struct gn_opt *const gn_options_stop[];
 extern const struct gn_opt *const gn_options_rm[];
+extern const struct gn_opt *const gn_options_sweep[];
 extern const struct gn_opt *const gn_options_ssh[];
 extern const struct gn_opt *const gn_options_forward[];
 extern const struct gn_opt *const gn_options_files[];

@@ -1,9 +1,12 @@
 #include "cli/runs.h"
 
+#include "cli/bills.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "gnrrun/fs.h"
+#include "gnrrun/provider.h"
 
 #define SECOND_PRESS_MS 2000
 
@@ -142,6 +145,7 @@ static int failed(struct gn_cli *c, const struct gn_run *run, int rc, struct gn_
 int gn_cli_drive(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, enum gn_until until,
                  struct gn_err *err)
 {
+    int64_t id = run->id; /* of one that is forgotten, too, a machine may be left */
     int rc = gn_engine_drive(e, run, until, err), status;
 
     if (rc == GN_E_CANCEL && run->id && !gn_state_over(run->state) && run->state >= GN_SHIPPING)
@@ -165,6 +169,11 @@ int gn_cli_drive(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, enum
         gn_cli_say_outcome(c, run);
         status = gn_run_exit_status(run);
     }
+    status = gn_cli_unless_bills(c, e->store, id, status, err);
+    /* with --detach that was the wish */
+    if (status != GN_EXIT_BILLING && gn_cli_bills(c, e->store, id) &&
+        (until != GN_UNTIL_STARTED || status != GN_EXIT_OK))
+        status = GN_EXIT_BILLING;
     if (status >= 0 && c->json)
         json_end(c, run, status);
     return status;

@@ -228,11 +228,13 @@ static void say_what(const struct gn_hire *h, const struct gn_offer *o)
                       h->target->name);
 }
 
-static int try_offer(struct gn_hire *h, struct gn_offer *o, struct gn_err *err)
+/* *tried: the money would do. */
+static int try_offer(struct gn_hire *h, struct gn_offer *o, bool *tried, struct gn_err *err)
 {
     int64_t deadline = 0, worst = 0;
     int rc = gn_budget_fit(h, o, &deadline, &worst, err);
 
+    *tried = !rc;
     if (!rc)
         rc = write_intent(h, o, deadline, worst, err);
     if (rc)
@@ -240,6 +242,11 @@ static int try_offer(struct gn_hire *h, struct gn_offer *o, struct gn_err *err)
     say_what(h, o);
     rc = ask(h, false, err);
     return rc ? rc : await(h, err);
+}
+
+static int nothing_offered(const struct gn_hire *h, struct gn_err *err)
+{
+    return gn_err_set(err, GN_E_CAPACITY, "'%s' offers no machine that would do", h->target->name);
 }
 
 /* The cheapest that can be had.  What was wrong with the first is told when all fail. */
@@ -250,20 +257,44 @@ static int hire(struct gn_hire *h, struct gn_err *err)
     int rc = h->provider->ops->offers(h->provider, h->l->ctx, h->needs, &all, err);
 
     if (!rc && !all.n)
-        rc =
-            gn_err_set(err, GN_E_CAPACITY, "'%s' offers no machine that would do", h->target->name);
+        rc = nothing_offered(h, err);
     for (size_t i = 0; i < all.n && i < OFFERS_MAX; i++) {
-        rc = try_offer(h, &all.v[i], err);
-        if (rc != GN_E_CAPACITY)
+        bool tried = false;
+
+        rc = try_offer(h, &all.v[i], &tried, err);
+        if (!first.code && rc)
+            first = *err;
+        /* what the cheapest costs is too much: so are the others */
+        if (rc != GN_E_CAPACITY || (!tried && all.v[i].price_microusd_h >= 0))
             break;
         if (i + 1 < all.n)
             gn_event_text(h->l->ctx, GN_EV_NOTE, "%s; trying the next", err->msg);
-        if (!first.code)
-            first = *err;
     }
     if (rc == GN_E_CAPACITY && first.code)
         *err = first;
     free(all.v);
+    return rc;
+}
+
+int gn_lease_offer(const struct gn_leasing *l, const struct gn_target *target,
+                   const struct gn_needs *needs, const struct gn_budget *budget,
+                   struct gn_offer *offer, int64_t *deadline_s, int64_t *worst_microusd,
+                   struct gn_err *err)
+{
+    struct gn_hire h = {.l = l, .target = target, .needs = needs, .budget = budget};
+    struct gn_offers all = {0};
+    int rc = l->provider(l->ctx, target, &h.provider, err);
+
+    if (!rc)
+        rc = h.provider->ops->offers(h.provider, l->ctx, needs, &all, err);
+    if (!rc && !all.n)
+        rc = nothing_offered(&h, err);
+    if (!rc) {
+        *offer = all.v[0];
+        rc = gn_budget_fit(&h, offer, deadline_s, worst_microusd, err);
+    }
+    free(all.v);
+    gn_provider_close(h.provider);
     return rc;
 }
 

@@ -76,6 +76,33 @@ GN_MUST int gn_lease_known(const struct gn_leasing *l, const struct gn_run *run,
                            const struct gn_target *target, struct gn_target *host, bool *known,
                            struct gn_err *err);
 
+/* What gn_lease_get() would try first for a new run.  Asks the provider; makes nothing. */
+GN_MUST int gn_lease_offer(const struct gn_leasing *l, const struct gn_target *target,
+                           const struct gn_needs *needs, const struct gn_budget *budget,
+                           struct gn_offer *offer, int64_t *deadline_s, int64_t *worst_microusd,
+                           struct gn_err *err);
+
+/* One machine that may cost money, as the record or a provider has it. */
+struct gn_found {
+    struct gn_lease lease;
+    int64_t run_id;  /* 0: the record here does not know it */
+    char target[64]; /* through which it was found */
+    int64_t cost_microusd, worst_microusd;
+};
+struct gn_founds {
+    struct gn_found *v;
+    size_t n, cap;
+};
+/*
+ * What the provider of target has, and what the record says of it; appended.  Those of the record that
+ * it does not have stay for gn_lease_refresh() to close.
+ */
+GN_MUST int gn_lease_list(const struct gn_leasing *l, const struct gn_target *target,
+                          struct gn_founds *out, bool *complete, struct gn_err *err);
+/* End one of them, on record or not, and see it gone. */
+GN_MUST int gn_lease_end_found(const struct gn_leasing *l, const struct gn_target *target,
+                               const struct gn_found *f, struct gn_err *err);
+
 /* End all machines of the run and see them gone.  None is GN_OK. */
 GN_MUST int gn_lease_end(const struct gn_leasing *l, int64_t run_id, struct gn_err *err);
 
