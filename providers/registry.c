@@ -27,7 +27,7 @@ const struct gn_provider_ops *gn_provider_find(const char *type)
 }
 
 /* What lease.h reads, whatever the cloud. */
-static const char *const common[] = {"price", "max_cost", "disk", NULL};
+static const char *const common[] = {"price", "max_cost", "disk", "user", NULL};
 
 static bool knows(const struct gn_provider_ops *ops, const char *key)
 {

@@ -6,6 +6,8 @@
 
 extern const char gn_guest_guest[];
 
+#define GUEST "/usr/local/sbin/gnrrun-guest"
+
 /* At each start, before anything can go wrong: woken after its deadline, it has half an hour. */
 #define TIMER                                                                                      \
     "s=$((%" PRId64 " - $(date +%%s))); [ $s -gt 1800 ] || s=1800; "                               \
@@ -29,12 +31,16 @@ static void add_block(struct gn_buf *out, const char *text, int by)
 
 void gn_lease_user_data(const struct gn_guest *g, struct gn_buf *out)
 {
-    gn_buf_adds(out, "#cloud-config\n"
-                     "ssh_deletekeys: true\n"
-                     "disable_root: true\n"
-                     "ssh_pwauth: false\n"
-                     "ssh_keys:\n"
-                     "  ed25519_private: ");
+    bool is_root = strcmp(g->user, "root") == 0;
+
+    gn_buf_addf(out,
+                "#cloud-config\n"
+                "ssh_deletekeys: true\n"
+                "disable_root: %s\n"
+                "ssh_pwauth: false\n"
+                "ssh_keys:\n"
+                "  ed25519_private: ",
+                is_root ? "false" : "true");
     add_block(out, g->host_key, 4);
     gn_buf_addf(out,
                 "  ed25519_public: %s\n"
@@ -45,19 +51,14 @@ void gn_lease_user_data(const struct gn_guest *g, struct gn_buf *out)
                 "    sudo: \"ALL=(ALL) NOPASSWD:ALL\"\n"
                 "    ssh_authorized_keys: [\"%s\"]\n"
                 "write_files:\n"
-                "  - path: /usr/local/sbin/gnrrun-guest\n"
+                "  - path: " GUEST "\n"
                 "    content: ",
                 g->host_key_pub, g->user, g->login_key);
     add_block(out, gn_guest_guest, 6);
-    gn_buf_adds(out, "bootcmd:\n"
-                     "  - ");
-    gn_buf_adds(out, "[sh, -c, '");
+    gn_buf_adds(out, "bootcmd:\n  - [sh, -c, '");
     gn_buf_addf(out, TIMER, g->deadline_s);
-    gn_buf_adds(out, "']\n");
-    gn_buf_addf(
-        out,
-        "runcmd:\n"
-        "  - [sh, -c, 'systemd-run --unit=gnrrun-guest sh /usr/local/sbin/gnrrun-guest %" PRId64
-        " /home/%s']\n",
-        g->deadline_s, g->user);
+    gn_buf_adds(out, "']\nruncmd:\n");
+    gn_buf_addf(out,
+                "  - [sh, -c, 'systemd-run --unit=gnrrun-guest sh " GUEST " %" PRId64 " %s%s']\n",
+                g->deadline_s, is_root ? "/root" : "/home/", is_root ? "" : g->user);
 }

@@ -7,9 +7,14 @@
 #include "gnrrun/keygen.h"
 #include "lease_private.h"
 
-#define LOGIN    "gnr"
 #define KEY_MAX  ((size_t)16 << 10)
 #define DATA_MAX ((size_t)64 << 10)
+
+bool gn_is_login(const char *s)
+{
+    return *s >= 'a' && *s <= 'z' && strlen(s) <= 32 &&
+           strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(s);
+}
 
 static char *path_of(const struct gn_ctx *ctx, const struct gn_rent *r, const char *leaf)
 {
@@ -40,7 +45,7 @@ int gn_lease_keys_make(const struct gn_hire *h, struct gn_err *err)
     if (!rc)
         rc = gn_keygen(&login, &login_pub, err);
     if (!rc) {
-        gn_lease_user_data(&(struct gn_guest){.user = LOGIN,
+        gn_lease_user_data(&(struct gn_guest){.user = h->rent.lease.user,
                                               .host_key = host.ptr,
                                               .host_key_pub = host_pub.ptr,
                                               .login_key = login_pub.ptr,
@@ -114,7 +119,7 @@ void gn_lease_host(const struct gn_ctx *ctx, const struct gn_rent *r,
     host->host = gn_strdup(r->lease.address);
     host->port = r->lease.port;
     free(host->user);
-    host->user = gn_strdup(*r->lease.user ? r->lease.user : LOGIN);
+    host->user = gn_strdup(r->lease.user);
     free(host->identity);
     host->identity = path_of(ctx, r, "id");
     free(host->known_hosts);

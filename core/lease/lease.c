@@ -33,8 +33,12 @@ static int write_intent(struct gn_hire *h, const struct gn_offer *o, int64_t dea
     const struct gn_ctx *ctx = h->l->ctx;
     struct gn_rent *r = &h->rent;
     struct gn_lease *l = &r->lease;
+    const char *user = gn_target_setting(h->target, "user");
     int rc;
 
+    if (user && !gn_is_login(user))
+        return gn_err_set(err, GN_E_CONFIG, "'user' must be the name of a login, not '%.40s'",
+                          user);
     gn_rent_clear(r);
     r->run_id = h->run->id;
     r->target = gn_strdup(h->target->name);
@@ -49,6 +53,7 @@ static int write_intent(struct gn_hire *h, const struct gn_offer *o, int64_t dea
     snprintf(l->region, sizeof l->region, "%s", o->region);
     snprintf(l->zone, sizeof l->zone, "%s", o->zone);
     snprintf(l->machine, sizeof l->machine, "%s", o->machine);
+    snprintf(l->user, sizeof l->user, "%.60s", user ? user : "gnr");
     l->spot = o->spot;
     l->deadline_s = deadline_s;
     l->price_microusd_h = o->price_microusd_h;
@@ -99,7 +104,7 @@ static int create(struct gn_hire *h, bool again, const struct gn_buf *data,
                                  .run = l->run,
                                  .deadline_s = l->deadline_s,
                                  .user_data = data->ptr,
-                                 .user = "gnr",
+                                 .user = l->user,
                                  .login_key = login->ptr};
     const char *disk = gn_target_setting(h->provider->target, "disk");
     uint64_t bytes = 0;

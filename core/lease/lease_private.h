@@ -34,6 +34,9 @@ GN_MUST int gn_budget_fit(const struct gn_hire *h, struct gn_offer *offer, int64
 
 /* --- keys.c: state_dir/leases/NAME/{id,known_hosts,user-data} --- */
 
+/* A name that may stand in a user-data text. */
+bool gn_is_login(const char *s);
+
 /* New keys, and the text for the machine, on disk before it is asked for. */
 GN_MUST int gn_lease_keys_make(const struct gn_hire *h, struct gn_err *err);
 /* That text again, and the public half of the login: for one that is asked for again. */
