@@ -40,7 +40,13 @@ static int say_bill(const struct gn_rent *r, void *arg, struct gn_err *err)
 
     (void)err;
     b->n++;
-    if (r->lease.deadline_s && r->lease.deadline_s < now_s)
+    if (r->lease.state == GN_LEASE_HALTED)
+        gn_ui_say(
+            b->c->ui,
+            "machine '%s' of '%s' has halted, and its disk, which may cost a little, holds what "
+            "%s left; to bring it here and end it: gnrrun fetch %s",
+            id_of(&r->lease), r->target, r->lease.run, r->lease.run);
+    else if (r->lease.deadline_s && r->lease.deadline_s < now_s)
         gn_ui_say(
             b->c->ui,
             "machine '%s' of '%s' should have ended by itself at %s; is it gone? gnrrun sweep",
@@ -148,4 +154,16 @@ int gn_cli_show_offer(struct gn_cli *c, const struct gn_asked *a, struct gn_err 
     gn_ui_outf(c->ui, "cost     %s at worst\n", gn_fmt_money(worst, sum));
     free(until);
     return GN_OK;
+}
+
+int gn_cli_cloud_account(struct gn_cli *c, const struct gn_target *t, struct gn_account *out,
+                         struct gn_err *err)
+{
+    struct gn_provider *p = NULL;
+    int rc = gn_provider_open(c->ctx, t, &p, err);
+
+    if (!rc)
+        rc = p->ops->check(p, c->ctx, out, err);
+    gn_provider_close(p);
+    return rc;
 }

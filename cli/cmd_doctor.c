@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "cli/bills.h"
 #include "cli/doctor.h"
 #include "gnrrun/fs.h"
 #include "gnrrun/transport.h"
@@ -185,6 +186,22 @@ static void check_queue(struct gn_doctor *d, const struct gn_target *t)
                    t->scheduler);
 }
 
+static void check_cloud(struct gn_doctor *d, const struct gn_target *t)
+{
+    const char *proven = gn_provider_find(t->type_name)->proven;
+    struct gn_err err = GN_ERR_INIT;
+    struct gn_account who = {0};
+    int rc = gn_cli_cloud_account(d->c, t, &who, &err);
+
+    if (rc)
+        gn_finding(d, "target", GN_BROKEN, gn_exit_of(rc), err.hint, "%s", err.msg);
+    else
+        gn_finding(d, "target", *who.note ? GN_POOR : GN_FINE, 0, NULL, "'%s' lets %s in%s%s",
+                   t->name, who.who, *who.note ? "; " : "", who.note);
+    gn_finding(d, "cloud", GN_POOR, 0, NULL, "type '%s' was never run against the real service%s%s",
+               t->type_name, *proven ? ", but against " : "", proven);
+}
+
 static void check_target(struct gn_doctor *d, const struct gn_config *cfg, const char *name)
 {
     const struct gn_ctx *ctx = d->c->ctx;
@@ -194,6 +211,11 @@ static void check_target(struct gn_doctor *d, const struct gn_config *cfg, const
     struct gn_transport *tr = NULL;
     int rc = gn_target_resolve(ctx, cfg, name, &t, &err);
 
+    if (!rc && t.type == GN_TARGET_CLOUD) {
+        check_cloud(d, &t);
+        gn_target_clear(&t);
+        return;
+    }
     if (!rc)
         rc = gn_transport_open(ctx, &t, &opts, &tr, &err);
     if (rc)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/runs.h"
+#include "cli/bills.h"
 #include "gnrrun/far.h"
 #include "gnrrun/pool.h"
 #include "gnrrun/provider.h"
@@ -264,6 +264,32 @@ struct checks {
     size_t n, cap;
 };
 
+/* Clouds have accounts and no machines; *worst: what went wrong first. */
+static void check_cloud(struct gn_cli *c, const struct gn_target *t, int *worst)
+{
+    struct gn_account who = {0};
+    struct gn_err err = GN_ERR_INIT;
+    struct gn_json *o;
+    int rc = gn_cli_cloud_account(c, t, &who, &err);
+
+    if (rc && *worst == GN_EXIT_OK)
+        *worst = gn_exit_of(rc);
+    if (!c->json) {
+        gn_ui_outf(c->ui, "%s (%s): %s%s%s%s%s\n", t->name, t->type_name, rc ? err.msg : who.who,
+                   *who.where ? ", " : "", who.where, *who.note ? "; " : "", who.note);
+        return;
+    }
+    o = gn_json_object();
+    gn_json_set_str(o, "target", t->name);
+    gn_json_set_str(o, "type", t->type_name);
+    gn_json_set_bool(o, "reached", !rc);
+    gn_json_set_str(o, "error", rc ? err.msg : NULL);
+    gn_json_set_str(o, "account", *who.who ? who.who : NULL);
+    gn_json_set_str(o, "region", *who.where ? who.where : NULL);
+    gn_json_set_str(o, "note", *who.note ? who.note : NULL);
+    gn_ui_json(c->ui, o);
+}
+
 static void add_check(struct checks *all, const struct gn_target *t)
 {
     GN_GROW(all->v, all->n, all->cap);
@@ -272,7 +298,7 @@ static void add_check(struct checks *all, const struct gn_target *t)
 
 /* What each name stands for: of a pool each host. */
 static int resolve_all(struct gn_cli *c, const struct gn_config *cfg, const struct gn_strs *names,
-                       struct checks *all, struct gn_err *err)
+                       struct checks *all, int *worst, struct gn_err *err)
 {
     int rc = GN_OK;
 
@@ -286,7 +312,9 @@ static int resolve_all(struct gn_cli *c, const struct gn_config *cfg, const stru
             gn_target_member(&t, k, &member);
             add_check(all, &member);
         }
-        if (t.hosts.n)
+        if (t.type == GN_TARGET_CLOUD)
+            check_cloud(c, &t, worst);
+        if (t.hosts.n || t.type == GN_TARGET_CLOUD)
             gn_target_clear(&t);
         else
             add_check(all, &t);
@@ -307,7 +335,7 @@ int cmd_targets_check(struct gn_cli *c, const struct gn_config *cfg, const struc
     struct gn_engine e = gn_cli_road(c);
     struct gn_table table = {.head = head, .n = 8};
     struct checks all = {0};
-    int rc = resolve_all(c, cfg, names, &all, err), worst = GN_EXIT_OK;
+    int worst = GN_EXIT_OK, rc = resolve_all(c, cfg, names, &all, &worst, err);
 
     if (!rc)
         rc = gn_look(&e, all.v, all.n, CHECK_MS, false, false, err);
@@ -323,10 +351,10 @@ int cmd_targets_check(struct gn_cli *c, const struct gn_config *cfg, const struc
             check_json(c, l->target.name, &l->lines, l->rc ? &l->err : NULL);
         else if (!rc)
             check_row(&table, l->target.name, &l->lines, l->rc ? &l->err : NULL);
-        if (l->rc && worst >= 0)
+        if (l->rc)
             worst = gn_exit_of(l->rc);
     }
-    if (!rc && !c->json) {
+    if (!rc && !c->json && all.n) {
         gn_table_print(c->ui, &table);
         print_gpus(c, all.v, all.n);
     }

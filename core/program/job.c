@@ -7,6 +7,7 @@
 
 extern const char gn_job_packages[];
 extern const char gn_job_job[];
+extern const char gn_job_preflight[];
 
 /* NAME='value' */
 static void put(struct gn_buf *b, const char *name, const char *value)
@@ -261,6 +262,8 @@ int gn_job_write(const struct gn_ctx *ctx, const struct gn_job_opts *o, struct g
     put_setup(o, job);
     put_program(o->program, job);
     gn_buf_adds(job, gn_job_packages);
+    if (o->gpus)
+        gn_buf_adds(job, gn_job_preflight);
     gn_buf_adds(job, gn_job_job);
     if (gn_buf_over(job))
         return gn_err_set(err, GN_E_LIMIT, "the command line and the setup are too long");

@@ -291,6 +291,7 @@ gnj_main() {
     gnj_pick_python
     gnj_packages
     gnj_own_packages
+    ! gnj_has gnj_preflight || gnj_preflight
     gnj_setup_over
     trap - EXIT
     rm -f "$GNRRUN_RUN_DIR/phase"

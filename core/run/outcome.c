@@ -76,6 +76,8 @@ void gn_run_outcome(const struct gn_run *run, struct gn_buf *out)
     case GN_LOST:
         if (strcmp(run->reason, "reboot") == 0)
             gn_buf_adds(out, "lost: the machine was restarted");
+        else if (strcmp(run->reason, "machine-gone") == 0)
+            gn_buf_adds(out, "lost: its machine is gone");
         else if (strcmp(run->reason, "gone") == 0)
             gn_buf_adds(out, "lost: its folder over there is gone");
         else if (lost_in_queue(run->reason))

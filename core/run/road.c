@@ -185,16 +185,27 @@ static enum gn_state ended_state(const struct gn_far_status *st)
     return GN_FAILED;
 }
 
+/* A new guess of when it starts is no news. */
+static bool is_news(const struct gn_run *run, const char *why)
+{
+    size_t n = strcspn(why, ":");
+
+    return !run->reason || strncmp(run->reason, why, n) ||
+           (run->reason[n] && run->reason[n] != ':') || strstr(why, ": starts about ") == NULL;
+}
+
 /* Why it waits, each time that is something else.  Another state writes it down with itself. */
 static int note_wait(struct gn_road *road, const struct gn_far_status *st, struct gn_err *err)
 {
     struct gn_run *run = road->run;
     char why[sizeof st->reason + sizeof st->words + 2];
+    bool news;
 
     snprintf(why, sizeof why, "%s%s%s", st->reason, *st->reason && *st->words ? ": " : "",
              st->words);
     if (!*why || (run->reason && strcmp(run->reason, why) == 0))
         return GN_OK;
+    news = is_news(run, why);
     gn_run_set_text(&run->reason, why);
     /* of a sweep that would be many words */
     if (strcmp(why, "gpus") == 0)
@@ -202,7 +213,7 @@ static int note_wait(struct gn_road *road, const struct gn_far_status *st, struc
                       "%s waits for free GPUs on '%s'; who has them: gnrrun targets %s --check",
                       run->name, run->target, run->target);
     else
-        gn_event_text(road->e->ctx, run->member ? GN_EV_DEBUG : GN_EV_NOTE,
+        gn_event_text(road->e->ctx, run->member || !news ? GN_EV_DEBUG : GN_EV_NOTE,
                       "%s waits in the queue of '%s': %s", run->name, run->target, why);
     return run->state == GN_QUEUED ? gn_store_update(road->e->store, run, false, err) : GN_OK;
 }

@@ -66,7 +66,7 @@ struct gn_offer {
     uint64_t memory_bytes, gpu_mem_bytes; /* gpu_mem: of one GPU; 0 unknown */
     bool spot;
     int64_t price_microusd_h; /* US dollars * 1,000,000 an hour; GN_PRICE_UNKNOWN */
-    char price_date[16];      /* "2026-11-20", "now"; "" when unknown */
+    char price_date[32];      /* "2026-11-20", "2025-06-01 recalled", "now"; "" unknown */
 };
 struct gn_offers {
     struct gn_offer *v;

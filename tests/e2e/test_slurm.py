@@ -295,6 +295,12 @@ sys.exit(int(os.environ.get('FAIL', '-1')) == rank)
         self.assertEqual((p.code, p.out), (107, b"up\n"), p.err)
         self.assertEqual(self.w.show()["state"], "timeout")
 
+    def test_too_much_memory_is_told_as_that(self):
+        self.w.write("train.py", "import time\nprint('up', flush=True)\nb = bytearray(400 << 20)\ntime.sleep(300)\n")
+        p = self.w.gn("train.py", "-t", "cluster", "--memory", "100MB", timeout=200)
+        self.assertEqual((self.w.show()["state"], self.w.show()["reason"]), ("lost", "memory"), p.err)
+        self.assertRegex(p.err, "memory")
+
     def test_modules_are_loaded_before_the_setup(self):
         """By the real Environment Modules, for a module of our own."""
         folder = os.path.join(self.w.dir, "modules")

@@ -3,7 +3,7 @@
  *
  *     make_job PROJECT CWD OUT [KEY=VALUE...] -- PROGRAM ARGS...
  *
- * KEY: setup, psetup (of the project), tsetup (of the target), range, python, run, snapshot, env
+ * KEY: gpus, setup, psetup (of the project), tsetup (of the target), range, python, run, snapshot, env
  * (its value is K=V or K).
  */
 #include <stdio.h>
@@ -57,6 +57,8 @@ static bool take(struct request *r, char *word)
         r->project.python = value;
     else if (!strcmp(word, "python"))
         r->opts.python = value;
+    else if (!strcmp(word, "gpus"))
+        r->opts.gpus = (int)strtol(value, NULL, 10);
     else if (!strcmp(word, "run"))
         r->opts.run = value;
     else if (!strcmp(word, "snapshot"))

@@ -187,6 +187,32 @@ class Programs(Case):
         self.assertEqual(child.wait(), -signal.SIGKILL)
 
     @under_each_shell
+    def test_no_training_on_the_cpu_where_gpus_were_asked_for(self, shell):
+        self.file("train.py", "from models import net\nprint('trains')\n")
+        self.file("models.py", "import os\n  # import torch\nif 1:\n    import torch.nn\nnet = 1\n")
+        (self.home / "lib/torch/nn").mkdir(parents=True)
+        (self.home / "lib/torch/nn/__init__.py").write_text("")
+
+        def torch(cuda, sees):
+            (self.home / "lib/torch/__init__.py").write_text(
+                f"import types\n__version__ = '2.9.1+x'\nversion = types.SimpleNamespace(cuda={cuda!r})\n"
+                f"cuda = types.SimpleNamespace(is_available=lambda: {sees})\n")
+
+        near = {"env": [f"PYTHONPATH={self.home}/lib"]}
+        torch(None, False)
+        self.assertEqual(self.job(shell, ["train.py"], **near)[1], "trains\n")
+        run, log = self.job(shell, ["train.py"], want=1, gpus=1, **near)
+        self.assertRegex(log, "^gnrrun: GPUs were asked for, and PyTorch 2.9.1.x on .* is a build for the CPU alone: .*\n$")
+        self.assertTrue((run / "setup.failed").exists())
+        torch("12.9", False)
+        self.assertIn("its CUDA 12.9 may be newer than the driver", self.job(shell, ["train.py"], want=1, gpus=1, **near)[1])
+        torch("12.9", True)
+        self.assertEqual(self.job(shell, ["train.py"], gpus=1, **near)[1], "trains\n")
+        torch(None, False)
+        self.file("models.py", "net = 1  # no torch\n")
+        self.assertEqual(self.job(shell, ["train.py"], gpus=1, **near)[1], "trains\n")
+
+    @under_each_shell
     def test_kinds(self, shell):
         self.file("pkg/__init__.py", "")
         self.file("pkg/mod.py", "import sys\nprint('module', sys.argv[1:])\n")

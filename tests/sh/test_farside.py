@@ -851,7 +851,7 @@ class FakeQueue:
         for name, text in (('sbatch', 'echo "$*" >>%s/submitted; cat %s/answer' % (self.dir, self.dir)),
                            # the first word of the form asked for is in front of each job; byte 1 is a newline in a name
                            ('squeue', 'echo x >>%s/asked; [ ! -e %s/hangs ] || sleep 60; for f; do :; done\n'
-                                      'sed "s/^/${f%%%%|*}|/" %s/jobs | tr "\\001" "\\n"; [ -e %s/jobs ]' % ((self.dir,) * 4)),
+                                      'sed "s/^/${f%%%%|*}|/; s/^\\([^|]*|[^|]*|[^|]*|[^|]*|\\)@\\([^|]*\\)|/\\1\\2|/; t; s/^\\([^|]*|[^|]*|[^|]*|[^|]*|\\)/\\1N|/" %s/jobs | tr "\\001" "\\n"; [ -e %s/jobs ]' % ((self.dir,) * 4)),
                            ('scancel', 'echo "$*" >>%s/cancelled; [ ! -e %s/deaf ]' % (self.dir, self.dir))):
             with open(os.path.join(self.dir, name), 'w') as f:
                 f.write('#!/bin/sh\n%s\n' % text)
@@ -924,6 +924,12 @@ def test_queue_states(host, queue):
     run = host.v1('runs', token)
     with open(os.path.join(run, 'queue.id')) as f:
         check(f.read().split()[0] == '71', 'id')
+    queue.later()
+    queue.put('jobs', '71|PENDING|Priority|@2026-11-27T14:20:59|x\n')
+    st = host.status(token)
+    check((st['state'], st['reason'], st.get('msg')) == ('queued', 'Priority', 'starts'), st)
+    with open(host.v1('queue.slurm')) as f:
+        check(f.read().splitlines()[1:] == ['71 queued Priority x starts about 2026-11-27 14:20 as of now'], 'what the queue said')
     for jobs, state, reason in (
             (('71 queued Priority x',), 'queued', 'Priority'), (('71 queued - x',), 'queued', '-'),
             (('71 running - x',), 'starting', '-'), (('71 over cancelled x',), 'lost', 'cancelled'),
@@ -1670,7 +1676,7 @@ def test_queue_hostile(host):
     """Whatever jobs are called, nobody is taken for another, and nothing of it is run."""
     rnd, folder = random.Random(71), os.path.join(host.base, 'hostile')
     os.makedirs(folder)
-    for name, text in (('squeue', 'for f; do :; done; sed "s/^/${f%%|*}|/" said | tr "\\001" "\\n"'), ('qstat', 'cat said')):
+    for name, text in (('squeue', 'for f; do :; done; sed "s/^/${f%%|*}|/; s/^\\([^|]*|[^|]*|[^|]*|[^|]*|\\)/\\1N|/" said | tr "\\001" "\\n"'), ('qstat', 'cat said')):
         with open(os.path.join(folder, name), 'w') as f:
             f.write('#!/bin/sh\n%s\n' % text)
         os.chmod(os.path.join(folder, name), 0o755)
