@@ -30,12 +30,18 @@ static void look_up(void)
     must(sha256 != NULL);
 }
 
-struct gn_hash *gn_hash_new(void)
+static void need(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct gn_hash *h = gn_new(struct gn_hash);
 
     pthread_once(&once, look_up);
+}
+
+struct gn_hash *gn_hash_new(void)
+{
+    struct gn_hash *h = gn_new(struct gn_hash);
+
+    need();
     h->ctx = EVP_MD_CTX_new();
     must(h->ctx != NULL);
     gn_hash_reset(h);
@@ -75,6 +81,17 @@ void gn_hash_data(const void *data, size_t len, uint8_t out[GN_HASH_LEN])
     gn_hash_add(h, data, len);
     gn_hash_end(h, out);
     gn_hash_free(h);
+}
+
+void gn_hmac(const void *key, size_t key_len, const void *data, size_t len,
+             uint8_t out[GN_HASH_LEN])
+{
+    uint8_t sum[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    need();
+    must(HMAC(sha256, key, (int)key_len, data, len, sum, &n) != NULL && n == GN_HASH_LEN);
+    memcpy(out, sum, GN_HASH_LEN);
 }
 
 void gn_hex(const uint8_t *data, size_t n, char *out)

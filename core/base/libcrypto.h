@@ -5,6 +5,7 @@
 #define GNRRUN_BASE_LIBCRYPTO_H
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 /* Before the first use; aborts without the library, as nothing goes without hashes. */
 void gn_libcrypto_need(void);
@@ -18,7 +19,8 @@ void gn_libcrypto_need(void);
     X(EVP_MD_CTX_free)                                                                             \
     X(EVP_DigestInit_ex2)                                                                          \
     X(EVP_DigestUpdate)                                                                            \
-    X(EVP_DigestFinal_ex)
+    X(EVP_DigestFinal_ex)                                                                          \
+    X(HMAC)
 
 #define GN_LIBCRYPTO_POINTER(fn) __typeof__(fn) *fn;
 extern struct gn_libcrypto {
@@ -31,6 +33,7 @@ extern struct gn_libcrypto {
 #define EVP_DigestInit_ex2 gn_libcrypto.EVP_DigestInit_ex2
 #define EVP_DigestUpdate   gn_libcrypto.EVP_DigestUpdate
 #define EVP_DigestFinal_ex gn_libcrypto.EVP_DigestFinal_ex
+#define HMAC               gn_libcrypto.HMAC
 
 #endif
 #endif

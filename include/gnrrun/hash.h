@@ -24,6 +24,10 @@ void gn_hash_free(struct gn_hash *h);
 /* In one go. */
 void gn_hash_data(const void *data, size_t len, uint8_t out[GN_HASH_LEN]);
 
+/* HMAC-SHA256 (RFC 2104); out may be the key. */
+void gn_hmac(const void *key, size_t key_len, const void *data, size_t len,
+             uint8_t out[GN_HASH_LEN]);
+
 /* n bytes as 2n hex digits and a NUL. */
 void gn_hex(const uint8_t *data, size_t n, char *out);
 bool gn_unhex(const char *hex, uint8_t *out, size_t n); /* exactly 2n digits */
