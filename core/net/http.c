@@ -188,6 +188,7 @@ static void add_place(struct gn_buf *out, const char *url)
 static void set_up(struct trial *t, const struct gn_http_call *c)
 {
     CURL *h = t->curl;
+    const char *authorities = t->ctx->env(t->ctx, "SSL_CERT_FILE");
     long timeout = (long)(c->timeout_ms ? c->timeout_ms : TIMEOUT_MS);
 
     CURL(curl_easy_setopt)(h, CURLOPT_URL, c->url);
@@ -206,6 +207,8 @@ static void set_up(struct trial *t, const struct gn_http_call *c)
     CURL(curl_easy_setopt)(h, CURLOPT_XFERINFOFUNCTION, on_progress);
     CURL(curl_easy_setopt)(h, CURLOPT_XFERINFODATA, t);
     CURL(curl_easy_setopt)(h, CURLOPT_NOPROGRESS, 0L);
+    if (authorities && *authorities)
+        CURL(curl_easy_setopt)(h, CURLOPT_CAINFO, authorities);
     if (c->body) {
         CURL(curl_easy_setopt)(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body_len);
         CURL(curl_easy_setopt)(h, CURLOPT_POSTFIELDS, c->body);

@@ -3,7 +3,8 @@
  *
  * Certificates are always verified; plain http is only spoken to this machine.  No redirect is followed, so
  * no credential travels to where it does not belong.  Answers have a ceiling.  The usual variables
- * (https_proxy, no_proxy, ...) name proxies.  What is reported of a call is its method, host, path and
+ * (https_proxy, no_proxy, ...) name proxies, and
+ * SSL_CERT_FILE a file of authorities instead of this machine's.  What is reported of a call is its method, host, path and
  * `what`, never a header, a query or a body.
  */
 #ifndef GNRRUN_HTTP_H
