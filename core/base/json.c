@@ -186,6 +186,11 @@ const char *gn_json_get_str(const struct gn_json *j, const char *key)
     return gn_json_value_str(gn_json_get(j, key));
 }
 
+double gn_json_get_real(const struct gn_json *j, const char *key)
+{
+    return json_number_value(to_const(gn_json_get(j, key)));
+}
+
 int64_t gn_json_get_int(const struct gn_json *j, const char *key)
 {
     const struct gn_json *v = gn_json_get(j, key);

@@ -14,7 +14,7 @@ static const char *const later[] = {"aws",   "ec2",   "gcp",       "gce",
 static const struct {
     const char *type, *alias;
 } clouds[] = {
-#define GN_PROVIDER(name, alias) {#name, alias},
+#define GN_PROVIDER(name, alias) {#name, #alias},
 #include "gnrrun/providers.def"
 #undef GN_PROVIDER
     {NULL, NULL},

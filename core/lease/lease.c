@@ -124,6 +124,33 @@ static int create(struct gn_hire *h, bool again, const struct gn_buf *data,
     return rc ? rc : adopt(h, &got, err);
 }
 
+/*
+ * An answer was lost, and the provider keeps no tokens: was it made?  Asked for until it must have shown
+ * up.  *found: it is there.
+ */
+static int search(struct gn_hire *h, bool *found, struct gn_err *err)
+{
+    const struct gn_ctx *ctx = h->l->ctx;
+    int64_t begun = ctx->mono_ms(ctx);
+    int rc = GN_OK;
+
+    *found = false;
+    for (unsigned n = 0; !rc && ctx->mono_ms(ctx) - begun < UNSEEN_MS; n++) {
+        struct gn_lease got = h->rent.lease;
+
+        rc = h->provider->ops->poll(h->provider, ctx, &got, err);
+        if (!rc) {
+            *found = true;
+            return adopt(h, &got, err);
+        }
+        if (rc != GN_E_NOTFOUND && !gn_is_unsure(rc))
+            return rc;
+        gn_err_clear(err);
+        rc = gn_lease_wait(ctx, n, err);
+    }
+    return rc;
+}
+
 /* Until there is an answer; without one the intent stays. */
 static int ask(struct gn_hire *h, bool again, struct gn_err *err)
 {
@@ -132,6 +159,12 @@ static int ask(struct gn_hire *h, bool again, struct gn_err *err)
     int rc = gn_lease_keys_read(h, &data, &login, err);
 
     for (unsigned n = 0; !rc; n++) {
+        bool found = false;
+
+        if (again && !(h->provider->ops->caps & GN_CAP_IDEMPOTENT))
+            rc = search(h, &found, err);
+        if (rc || found)
+            break;
         rc = create(h, again, &data, &login, err);
         if (!rc || rc == GN_E_CANCEL)
             break;

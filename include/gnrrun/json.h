@@ -39,6 +39,7 @@ GN_MUST int gn_json_parse(const char *text, size_t len, struct gn_json **out, st
 /* Borrowed from j; NULL, 0 or false when absent or of another type. */
 const struct gn_json *gn_json_get(const struct gn_json *j, const char *key);
 const char *gn_json_get_str(const struct gn_json *j, const char *key);
+double gn_json_get_real(const struct gn_json *j, const char *key); /* of an integer, too */
 int64_t gn_json_get_int(const struct gn_json *j, const char *key);
 bool gn_json_get_bool(const struct gn_json *j, const char *key);
 size_t gn_json_len(const struct gn_json *arr);

@@ -93,8 +93,9 @@ struct gn_lease_spec {
 };
 
 enum gn_provider_cap {
-    GN_CAP_DEADLINE = 1 << 0, /* the provider itself ends a machine at its deadline */
-    GN_CAP_HALT = 1 << 1,     /* a machine that powers off stops billing (but for its disk) */
+    GN_CAP_DEADLINE = 1 << 0,   /* the provider itself ends a machine at its deadline */
+    GN_CAP_HALT = 1 << 1,       /* a machine that powers off stops billing (but for its disk) */
+    GN_CAP_IDEMPOTENT = 1 << 4, /* create knows its own token or name again, at once */
     GN_CAP_SPOT = 1 << 2,
     GN_CAP_USER_DATA =
         1 << 3, /* the host key can be given; without: trust on first use, said aloud */
@@ -135,7 +136,8 @@ struct gn_provider_ops {
 
     /*
      * Ask for one machine.  The token was written down already: a second call with it finds the
-     * first machine.  *out is set when it is being made: id, state, region, zone.
+     * first machine where GN_CAP_IDEMPOTENT; elsewhere the caller looks for the name first.  *out is
+     * set when it is being made: id, state, region, zone.
      */
     int (*create)(struct gn_provider *p, const struct gn_ctx *ctx, const struct gn_lease_spec *spec,
                   struct gn_lease *out, struct gn_err *err);
@@ -144,7 +146,7 @@ struct gn_provider_ops {
     int (*poll)(struct gn_provider *p, const struct gn_ctx *ctx, struct gn_lease *lease,
                 struct gn_err *err);
 
-    /* Start a GN_LEASE_HALTED one again.  Only called where GN_CAP_HALT. */
+    /* Start a GN_LEASE_HALTED one again. */
     int (*wake)(struct gn_provider *p, const struct gn_ctx *ctx, const struct gn_lease *lease,
                 struct gn_err *err);
 

@@ -1,0 +1,133 @@
+"""fakes.py - clouds that remember: what was made, and for how long.  Made from the same documents as the providers,
+so they prove that our end is consistent, and nothing about the real ones; those are marked "never run against the
+real service" until somebody has.
+"""
+import http.server
+import itertools
+import json
+import threading
+import time
+import urllib.parse
+
+
+class Fake:
+    """One cloud.  machines: {id: dict}; requests: [(method, path, query, body)]; script: answers that come first."""
+    token = "t0ken-of-the-test"
+
+    def __init__(self):
+        self.machines, self.requests, self.script, self.keys = {}, [], [], {}
+        self.numbers = itertools.count(1001)
+        self.boot, self.hidden = 2, 0  # looks until it is up, and until it is seen at all
+        fake = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self):
+                url = urllib.parse.urlsplit(self.path)
+                query = dict(urllib.parse.parse_qsl(url.query))
+                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = json.loads(raw) if raw and raw[:1] in b"{[" else dict(urllib.parse.parse_qsl(raw.decode())) if raw else None
+                fake.requests.append((self.command, url.path, query, body))
+                step = fake.script.pop(0) if fake.script else None
+                if isinstance(step, tuple):
+                    answer = step
+                else:
+                    answer = fake.authorize(self.headers, url.path) or fake.answer(self.command, url.path, query, body, self.headers)
+                if step == "lose":  # it was done, and nobody hears of it
+                    self.close_connection = True
+                    self.connection.close()
+                    return
+                status, value = answer[:2]
+                text = value if isinstance(value, bytes) else b"" if value is None else json.dumps(value).encode()
+                self.send_response(status)
+                for k, v in (answer[2] if len(answer) > 2 else {}).items():
+                    self.send_header(k, v)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any
+
+            def log_message(self, *a):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def authorize(self, headers, path):
+        if headers.get("Authorization") != "Bearer " + self.token:
+            return self.unauthorized()
+
+    def settings(self):
+        return ["endpoint=" + self.url + self.root]
+
+    def alive(self):
+        return [m for m in self.machines.values() if not m.get("gone")]
+
+    def stamp(self):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+    def looked(self, m):
+        """One more look at it: it comes up after some."""
+        m["looks"] = m.get("looks", 0) + 1
+        return m["looks"] > self.boot
+
+
+class DigitalOcean(Fake):
+    before_create = 0
+    type, root, region, machine = "digitalocean", "/v2", "blr1", "s-4vcpu-8gb"
+    env = {"DIGITALOCEAN_TOKEN": Fake.token}
+    full = (422, {"id": "unprocessable_entity", "message": "The size s-4vcpu-8gb is not available in this region."})
+
+    def unauthorized(self):
+        return 401, {"id": "Unauthorized", "message": "Unable to authenticate you"}
+
+    def show(self, m):
+        up = self.looked(m)
+        nets = [{"ip_address": "10.0.0.5", "type": "private"}] + ([{"ip_address": "203.0.113.7", "type": "public"}] if up else [])
+        return {"id": m["id"], "name": m["name"], "status": m.get("status") or ("active" if up else "new"), "size_slug": m["size"], "tags": m["tags"],
+                "region": {"slug": m["region"]}, "networks": {"v4": nets, "v6": []}, "created_at": m["made"]}
+
+    def answer(self, method, path, query, body, headers):
+        part = path.split("/")[2:]
+        if part == ["account"]:
+            return 200, {"account": {"email": "asha@example.org", "droplet_limit": 10, "status": "active"}}
+        if part == ["sizes"]:
+            return 200, {"sizes": [
+                {"slug": "s-4vcpu-8gb", "memory": 8192, "vcpus": 4, "price_hourly": 0.07143, "regions": ["nyc3", "blr1"], "available": True},
+                {"slug": "c-8", "memory": 16384, "vcpus": 8, "price_hourly": 0.25, "regions": ["nyc3"], "available": True},
+                {"slug": "gone", "memory": 8192, "vcpus": 4, "price_hourly": 0.01, "regions": ["blr1"], "available": False},
+                {"slug": "gpu-h100x1-80gb", "memory": 245760, "vcpus": 20, "price_hourly": 3.39, "regions": ["blr1"], "available": True,
+                 "gpu_info": {"count": 1, "model": "nvidia_h100", "vram": {"amount": 80, "unit": "gib"}}}]}
+        if part == ["droplets"] and method == "POST":
+            i = next(self.numbers)
+            self.machines[i] = {"id": i, "made": self.stamp(), **{k: body[k] for k in ("name", "size", "region", "tags", "user_data")}}
+            return 202, {"droplet": self.show(self.machines[i]), "links": {}}
+        if part == ["droplets"]:
+            found = [m for m in self.alive() if query["tag_name"] in m["tags"]]
+            page, per = int(query.get("page", 1)), min(int(query.get("per_page", 20)), self.page)
+            more = len(found) > page * per
+            return 200, {"droplets": [self.show(m) for m in found[(page - 1) * per:page * per]], "meta": {"total": len(found)},
+                         "links": {"pages": {"next": "x"}} if more else {}}
+        m = self.machines.get(int(part[1]))
+        if not m or m.get("gone"):
+            return 404, {"id": "not_found", "message": "The resource you were accessing could not be found."}
+        if method == "DELETE":
+            m["gone"] = True
+            return 204, None
+        if part[2:] == ["actions"]:
+            m["status"] = None
+            return 201, {"action": {"status": "in-progress"}}
+        return 200, {"droplet": self.show(m)}
+
+    page = 2  # so that a list has several
+
+
+ALL = [DigitalOcean]
