@@ -6,8 +6,14 @@
 #define BOOT_S    1200  /* to come up, to be shipped to, to be set up */
 #define GRACE_S   3600  /* after the program's own limit: for the results */
 #define DAY_S     86400 /* without any limit: nobody waits longer and does not look */
+#define WATCHED_S 14400 /* the same for one that only we can end */
 #define LEAST_S   600   /* in less nothing can be done with a machine */
 #define MAX_PRICE ((int64_t)1000 * 1000000) /* an hour */
+
+bool gn_ends_itself(const struct gn_provider *p)
+{
+    return (p->ops->caps & (GN_CAP_DEADLINE | GN_CAP_HALT)) != 0;
+}
 
 /* The provider's, or else what the user knows of it. */
 static int price_of(const struct gn_hire *h, struct gn_offer *o, struct gn_err *err)
@@ -52,7 +58,9 @@ int gn_budget_fit(const struct gn_hire *h, struct gn_offer *o, int64_t *deadline
         rc = allowed(h, &money, err);
     if (rc)
         return rc;
-    most = h->budget->time_s ? BOOT_S + h->budget->time_s + GRACE_S : DAY_S;
+    most = h->budget->time_s             ? BOOT_S + h->budget->time_s + GRACE_S
+           : gn_ends_itself(h->provider) ? DAY_S
+                                         : WATCHED_S;
     span = most;
     if (o->price_microusd_h > 0) {
         if (money <= 0) {

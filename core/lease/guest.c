@@ -55,6 +55,8 @@ void gn_lease_user_data(const struct gn_guest *g, struct gn_buf *out)
                 "    content: ",
                 g->host_key_pub, g->user, g->login_key);
     add_block(out, gn_guest_guest, 6);
+    if (!g->halts)
+        return;
     gn_buf_adds(out, "bootcmd:\n  - [sh, -c, '");
     gn_buf_addf(out, TIMER, g->deadline_s);
     gn_buf_adds(out, "']\nruncmd:\n");

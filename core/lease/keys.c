@@ -49,7 +49,8 @@ int gn_lease_keys_make(const struct gn_hire *h, struct gn_err *err)
                                               .host_key = host.ptr,
                                               .host_key_pub = host_pub.ptr,
                                               .login_key = login_pub.ptr,
-                                              .deadline_s = h->rent.lease.deadline_s},
+                                              .deadline_s = h->rent.lease.deadline_s,
+                                              .halts = gn_ends_itself(h->provider)},
                            &data);
         /* whatever address it gets: no other machine has this file */
         gn_buf_addf(&known, "* %s\n", host_pub.ptr);

@@ -260,6 +260,12 @@ static void say_what(const struct gn_hire *h, const struct gn_offer *o)
                   h->target->name, gn_fmt_money(o->price_microusd_h, price),
                   *o->price_date ? " as of " : "", o->price_date, gn_fmt_seconds(span, time),
                   gn_fmt_money(h->rent.worst_microusd, worst));
+    if (!gn_ends_itself(h->provider))
+        gn_event_text(
+            h->l->ctx, GN_EV_WARN,
+            "a machine of '%s' bills until this program ends it: come back before that time is "
+            "over, from any laptop: gnrrun sweep --terminate",
+            h->target->name);
     if (!(h->provider->ops->caps & GN_CAP_USER_DATA))
         gn_event_text(h->l->ctx, GN_EV_WARN,
                       "'%s' cannot be given a host key: the one it shows first is trusted",

@@ -20,6 +20,9 @@ struct gn_hire {
 /* No answer that says whether it was done: the same call again is safe, and needed. */
 bool gn_is_unsure(int rc);
 
+/* Does it stop billing when nobody of ours is there any more? */
+bool gn_ends_itself(const struct gn_provider *p);
+
 /* Wait before look number n (from 0): 0.5 s, 1 s, ... 5 s, with jitter. */
 GN_MUST int gn_lease_wait(const struct gn_ctx *ctx, unsigned n, struct gn_err *err);
 

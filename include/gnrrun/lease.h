@@ -131,6 +131,7 @@ struct gn_guest {
     const char *host_key, *host_key_pub; /* PEM text and its public line */
     const char *login_key;               /* public line of the key that may log in */
     int64_t deadline_s;
+    bool halts; /* halting helps: where it ends no bill, the results would only be out of reach */
 };
 void gn_lease_user_data(const struct gn_guest *g, struct gn_buf *out);
 

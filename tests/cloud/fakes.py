@@ -13,6 +13,8 @@ import urllib.parse
 class Fake:
     """One cloud.  machines: {id: dict}; requests: [(method, path, query, body)]; script: answers that come first."""
     token = "t0ken-of-the-test"
+    before_create = 0  # requests of a create before the one that makes it
+    tells_run = tells_made = True
 
     def __init__(self):
         self.machines, self.requests, self.script, self.keys = {}, [], [], {}
@@ -71,6 +73,10 @@ class Fake:
     def alive(self):
         return [m for m in self.machines.values() if not m.get("gone")]
 
+    def left(self):
+        """What is still there of what came with a machine."""
+        return list(self.keys)
+
     def stamp(self):
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
@@ -81,7 +87,6 @@ class Fake:
 
 
 class DigitalOcean(Fake):
-    before_create = 0
     type, root, region, machine = "digitalocean", "/v2", "blr1", "s-4vcpu-8gb"
     env = {"DIGITALOCEAN_TOKEN": Fake.token}
     full = (422, {"id": "unprocessable_entity", "message": "The size s-4vcpu-8gb is not available in this region."})
@@ -130,4 +135,53 @@ class DigitalOcean(Fake):
     page = 2  # so that a list has several
 
 
-ALL = [DigitalOcean]
+class Lambda(Fake):
+    before_create, tells_run, tells_made = 1, False, False  # a key comes first; there are no tags
+    type, root, region, machine = "lambda", "/api/v1", "us-west-1", "gpu_1x_a10"
+    env = {"LAMBDA_API_KEY": Fake.token}
+    full = (400, {"error": {"code": "instance-operations/launch/insufficient-capacity", "message": "Not enough capacity to fulfill launch request.", "suggestion": ""}})
+
+    def unauthorized(self):
+        return 401, {"error": {"code": "global/invalid-api-key", "message": "API key was invalid, expired, or deleted."}}
+
+    def show(self, m):
+        up = self.looked(m)
+        return {"id": m["id"], "name": m["name"], "status": "active" if up else "booting", "ip": "203.0.113.8" if up else None,
+                "region": {"name": m["region"], "description": "x"}, "instance_type": {"name": m["type"]}}
+
+    def answer(self, method, path, query, body, headers):
+        part = path.split("/")[3:]
+        if part == ["ssh-keys"] and method == "POST":
+            i = "k%d" % next(self.numbers)
+            self.keys[i] = body["name"]
+            return 200, {"data": {"id": i, "name": body["name"], "public_key": body["public_key"]}}
+        if part == ["ssh-keys"]:
+            return 200, {"data": [{"id": i, "name": n} for i, n in self.keys.items()]}
+        if part[0] == "ssh-keys":
+            del self.keys[part[1]]
+            return 200, {"data": {}}
+        if part == ["instance-types"]:
+            kind = lambda n, d, c, g, r: {"instance_type": {"name": n, "description": d, "gpu_description": d, "price_cents_per_hour": c, "specs": {
+                "vcpus": 30, "memory_gib": 200, "storage_gib": 1400, "gpus": g}}, "regions_with_capacity_available": [{"name": x} for x in r]}
+            return 200, {"data": {"gpu_1x_a10": kind("gpu_1x_a10", "A10 (24 GB PCIe)", 75, 1, ["us-west-1"]), "gpu_8x_a100": kind("gpu_8x_a100", "A100 (40 GB SXM4)", 1032, 8, []),
+                                  "gpu_1x_h100": kind("gpu_1x_h100", "H100 (80 GB PCIe)", 249, 1, ["us-west-1", "asia-south-1"])}}
+        if part == ["instance-operations", "launch"]:
+            assert body["ssh_key_names"][0] in self.keys.values() and len(body["ssh_key_names"]) == 1
+            i = "%032x" % next(self.numbers)
+            self.machines[i] = {"id": i, "name": body["name"], "region": body["region_name"], "type": body["instance_type_name"], "user_data": body["user_data"]}
+            return 200, {"data": {"instance_ids": [i]}}
+        if part == ["instance-operations", "terminate"]:
+            for i in body["instance_ids"]:
+                if i not in self.machines or self.machines[i].get("gone"):
+                    return 404, {"error": {"code": "global/object-does-not-exist", "message": "Specified instance does not exist."}}
+                self.machines[i]["gone"] = True
+            return 200, {"data": {"terminated_instances": []}}
+        if part == ["instances"]:
+            return 200, {"data": [self.show(m) for m in self.alive()]}
+        m = self.machines.get(part[1])
+        if not m or m.get("gone"):
+            return 404, {"error": {"code": "global/object-does-not-exist", "message": "Specified instance does not exist."}}
+        return 200, {"data": self.show(m)}
+
+
+ALL = [DigitalOcean, Lambda]

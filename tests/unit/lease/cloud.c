@@ -147,8 +147,10 @@ static int create(struct gn_provider *p, const struct gn_ctx *ctx, const struct 
     for (int i = 0; i < fake->n && !m; i++)
         if (strcmp(fake->m[i].token, spec->token) == 0)
             m = &fake->m[i];
-    if (m && !spec->again)
+    if (m && (!spec->again || fake->forgetful))
         fake->twice++;
+    if (fake->forgetful)
+        m = NULL;
     if (!m && fake_odds(fake->full))
         return gn_err_set(err, GN_E_CAPACITY, "no capacity in '%s'", spec->offer.zone);
     if (!m && fake->n == MACHINES)
@@ -245,21 +247,15 @@ static int list(struct gn_provider *p, const struct gn_ctx *ctx, struct gn_lease
 }
 
 static const char *const keys[] = {NULL};
-static const struct gn_provider_ops ops = {
-    .name = "fake",
-    .summary = "a cloud that fails",
-    .proven = "",
-    .caps = GN_CAP_USER_DATA,
-    .keys = keys,
-    .close = close_fake,
-    .check = check,
-    .offers = offers,
-    .create = create,
-    .poll = poll_fake,
-    .wake = wake,
-    .destroy = destroy,
-    .list = list,
-};
+#define OPS(also)                                                                                  \
+    {                                                                                              \
+        .name = "fake", .summary = "a cloud that fails", .proven = "",                             \
+        .caps = GN_CAP_USER_DATA | GN_CAP_HALT | (also), .keys = keys, .close = close_fake,        \
+        .check = check, .offers = offers, .create = create, .poll = poll_fake, .wake = wake,       \
+        .destroy = destroy, .list = list,                                                          \
+    }
+
+static const struct gn_provider_ops ops = OPS(GN_CAP_IDEMPOTENT), forgetful = OPS(0);
 
 int fake_open(const struct gn_ctx *ctx, const struct gn_target *t, struct gn_provider **out,
               struct gn_err *err)
@@ -268,7 +264,7 @@ int fake_open(const struct gn_ctx *ctx, const struct gn_target *t, struct gn_pro
 
     (void)ctx;
     (void)err;
-    p->ops = &ops;
+    p->ops = fake->forgetful ? &forgetful : &ops;
     p->target = t;
     *out = p;
     return GN_OK;

@@ -30,7 +30,8 @@ struct fake_cloud {
     uint64_t seed;
     int die, lose, refuse, full, vanish; /* odds */
     int calls;
-    int twice; /* creates of one token that made a second machine: must stay 0 */
+    bool forgetful; /* no tokens: who asks twice has two */
+    int twice; /* creates of a token that was known, without saying so, or that made a second machine: must stay 0 */
 };
 
 extern struct fake_cloud *fake;
