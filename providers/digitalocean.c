@@ -74,9 +74,10 @@ static int check(struct gn_provider *p, const struct gn_ctx *ctx, struct gn_acco
     struct gn_json *j = NULL;
     const char *region = gn_target_setting(p->target, "region");
     int64_t limit;
-    int rc =
-        gn_rest(rest_of(p), &(struct gn_rest_call){"GET", "/account", "account", NULL, true, NULL},
-                &j, err);
+    int rc = gn_rest(rest_of(p),
+                     &(struct gn_rest_call){
+                         .method = "GET", .path = "/account", .what = "account", .safe = true},
+                     &j, err);
 
     (void)ctx;
     if (rc)
@@ -132,9 +133,11 @@ static int offers(struct gn_provider *p, const struct gn_ctx *ctx, const struct 
     const struct gn_json *sizes;
     struct gn_json *j = NULL;
     size_t from = out->n;
-    int rc = gn_rest(
-        rest_of(p), &(struct gn_rest_call){"GET", "/sizes?per_page=200", "sizes", NULL, true, NULL},
-        &j, err);
+    int rc =
+        gn_rest(rest_of(p),
+                &(struct gn_rest_call){
+                    .method = "GET", .path = "/sizes?per_page=200", .what = "sizes", .safe = true},
+                &j, err);
 
     (void)ctx;
     if (rc)
@@ -213,7 +216,9 @@ static int each(struct gn_provider *p, droplet_fn fn, void *arg, struct gn_err *
         struct gn_json *j = NULL;
         bool more;
         int rc = gn_rest(
-            rest_of(p), &(struct gn_rest_call){"GET", path, "droplets", NULL, true, NULL}, &j, err);
+            rest_of(p),
+            &(struct gn_rest_call){.method = "GET", .path = path, .what = "droplets", .safe = true},
+            &j, err);
 
         free(path);
         if (rc)
@@ -269,8 +274,10 @@ static int poll_droplet(struct gn_provider *p, const struct gn_ctx *ctx, struct 
     if (rc)
         return rc;
     path = gn_printf("/droplets/%s", l->id);
-    rc = gn_rest(rest_of(p), &(struct gn_rest_call){"GET", path, "droplet", NULL, true, NULL}, &j,
-                 err);
+    rc = gn_rest(
+        rest_of(p),
+        &(struct gn_rest_call){.method = "GET", .path = path, .what = "droplet", .safe = true}, &j,
+        err);
     free(path);
     if (!rc && !gn_json_get(j, "droplet"))
         rc = gn_err_set(err, GN_E_PROTO, "DigitalOcean: an answer without its droplet");
@@ -304,7 +311,9 @@ static int create(struct gn_provider *p, const struct gn_ctx *ctx, const struct 
     gn_json_set(body, "tags", gn_json_strs(&tags));
     gn_strs_clear(&tags);
     rc = gn_rest(rest_of(p),
-                 &(struct gn_rest_call){"POST", "/droplets", "create", body, false, NULL}, &j, err);
+                 &(struct gn_rest_call){
+                     .method = "POST", .path = "/droplets", .what = "create", .body = body},
+                 &j, err);
     if (!rc && !gn_json_get_int(gn_json_get(j, "droplet"), "id"))
         rc = gn_err_set(err, GN_E_PROTO, "DigitalOcean: a droplet without a number");
     if (!rc)
@@ -326,8 +335,11 @@ static int wake(struct gn_provider *p, const struct gn_ctx *ctx, const struct gn
     body = gn_json_object();
     gn_json_set_str(body, "type", "power_on");
     path = gn_printf("/droplets/%s/actions", l->id);
-    rc = gn_rest(rest_of(p), &(struct gn_rest_call){"POST", path, "power_on", body, true, NULL},
-                 NULL, err);
+    rc =
+        gn_rest(rest_of(p),
+                &(struct gn_rest_call){
+                    .method = "POST", .path = path, .what = "power_on", .body = body, .safe = true},
+                NULL, err);
     free(path);
     return rc;
 }
@@ -345,8 +357,10 @@ static int destroy(struct gn_provider *p, const struct gn_ctx *ctx, const struct
     if (rc)
         return rc;
     path = gn_printf("/droplets/%s", own.id);
-    rc = gn_rest(rest_of(p), &(struct gn_rest_call){"DELETE", path, "destroy", NULL, true, NULL},
-                 NULL, err);
+    rc = gn_rest(
+        rest_of(p),
+        &(struct gn_rest_call){.method = "DELETE", .path = path, .what = "destroy", .safe = true},
+        NULL, err);
     free(path);
     if (rc == GN_E_NOTFOUND) {
         gn_err_clear(err);

@@ -73,8 +73,10 @@ static int open_lambda(const struct gn_ctx *ctx, const struct gn_target *t,
 static int get(struct gn_provider *p, const char *path, const char *what, struct gn_json **whole,
                const struct gn_json **data, struct gn_err *err)
 {
-    int rc = gn_rest(rest_of(p), &(struct gn_rest_call){"GET", path, what, NULL, true, NULL}, whole,
-                     err);
+    int rc =
+        gn_rest(rest_of(p),
+                &(struct gn_rest_call){.method = "GET", .path = path, .what = what, .safe = true},
+                whole, err);
 
     *data = rc ? NULL : gn_json_get(*whole, "data");
     if (!rc && !*data) {
@@ -246,9 +248,11 @@ static int add_key(struct gn_provider *p, const struct gn_lease_spec *spec, stru
 
     gn_json_set_str(body, "name", spec->name);
     gn_json_set_str(body, "public_key", spec->login_key);
-    rc = gn_rest(rest_of(p),
-                 &(struct gn_rest_call){"POST", "/ssh-keys", "add key", body, true, NULL}, NULL,
-                 err);
+    rc = gn_rest(
+        rest_of(p),
+        &(struct gn_rest_call){
+            .method = "POST", .path = "/ssh-keys", .what = "add key", .body = body, .safe = true},
+        NULL, err);
     if (spec->again && rc && strstr(err->msg, "exist")) {
         gn_err_clear(err);
         rc = GN_OK;
@@ -274,8 +278,9 @@ static int drop_key(struct gn_provider *p, const char *name, struct gn_err *err)
             break;
         path = gn_printf("/ssh-keys/%s", id);
         rc = gn_rest(rest_of(p),
-                     &(struct gn_rest_call){"DELETE", path, "drop key", NULL, true, NULL}, NULL,
-                     err);
+                     &(struct gn_rest_call){
+                         .method = "DELETE", .path = path, .what = "drop key", .safe = true},
+                     NULL, err);
         free(path);
     }
     gn_json_free(j);
@@ -303,10 +308,12 @@ static int launch(struct gn_provider *p, const struct gn_lease_spec *spec, struc
         gn_json_set(body, "image", o);
     }
     gn_strs_clear(&keys);
-    rc = gn_rest(
-        rest_of(p),
-        &(struct gn_rest_call){"POST", "/instance-operations/launch", "launch", body, false, NULL},
-        &j, err);
+    rc = gn_rest(rest_of(p),
+                 &(struct gn_rest_call){.method = "POST",
+                                        .path = "/instance-operations/launch",
+                                        .what = "launch",
+                                        .body = body},
+                 &j, err);
     id = gn_json_value_str(gn_json_at(gn_json_get(gn_json_get(j, "data"), "instance_ids"), 0));
     if (!rc && !id)
         rc = gn_err_set(err, GN_E_PROTO, "Lambda: an instance without an id");
@@ -359,8 +366,11 @@ static int destroy(struct gn_provider *p, const struct gn_ctx *ctx, const struct
     gn_json_set(body, "instance_ids", gn_json_strs(&ids));
     gn_strs_clear(&ids);
     rc = gn_rest(rest_of(p),
-                 &(struct gn_rest_call){"POST", "/instance-operations/terminate", "terminate", body,
-                                        true, NULL},
+                 &(struct gn_rest_call){.method = "POST",
+                                        .path = "/instance-operations/terminate",
+                                        .what = "terminate",
+                                        .body = body,
+                                        .safe = true},
                  NULL, err);
     if (rc == GN_E_NOTFOUND) {
         gn_err_clear(err);

@@ -55,7 +55,8 @@ int gn_rest(const struct gn_rest *r, const struct gn_rest_call *c, struct gn_jso
 {
     struct gn_http_answer a = GN_HTTP_ANSWER_INIT;
     struct gn_buf body = GN_BUF_INIT((size_t)1 << 20);
-    struct gn_http_call call = {.method = c->method, .what = c->what, .safe = c->safe};
+    struct gn_http_call call = {
+        .method = c->method, .what = c->what, .safe = c->safe, .keep = c->keep};
     char *url = gn_printf("%s%s", r->base, c->path);
     int rc;
 
@@ -75,6 +76,8 @@ int gn_rest(const struct gn_rest *r, const struct gn_rest_call *c, struct gn_jso
         gn_err_prefix(err, "%s: ", r->name);
     if (!rc)
         rc = read_answer(r, &a, out, err);
+    if (!rc && c->keep)
+        gn_buf_add(c->kept, a.kept.ptr, a.kept.len);
     for (size_t i = 0; i < call.headers.n; i++)
         for (volatile char *p = call.headers.v[i]; *p; p++)
             *p = 0;

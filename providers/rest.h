@@ -27,6 +27,8 @@ struct gn_rest_call {
     struct gn_json *body;          /* taken, also on failure; NULL: none */
     bool safe;                     /* may be sent twice */
     const struct gn_strs *headers; /* of this call alone; or NULL */
+    const char *keep;              /* as of struct gn_http_call, its value goes to: */
+    struct gn_buf *kept;
 };
 
 /* GN_OK: 2xx; *out is the answer (the caller's), NULL where it has no body.  out NULL: not wanted. */

@@ -233,6 +233,27 @@ char *gn_fmt_money(int64_t microusd, char out[32])
     return out;
 }
 
+void gn_buf_addb64(struct gn_buf *b, const void *data, size_t len, bool url)
+{
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    const uint8_t *p = data;
+
+    for (size_t i = 0; i < len; i += 3) {
+        size_t n = len - i < 3 ? len - i : 3;
+        uint32_t v = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+                     (n > 2 ? (uint32_t)p[i + 2] : 0);
+
+        for (size_t k = 0; k < 4; k++) {
+            unsigned d = v >> (18 - 6 * k) & 63;
+
+            if (k <= n)
+                gn_buf_addc(b, d < 62 ? digit[d] : d == 62 ? (url ? '-' : '+') : url ? '_' : '/');
+            else if (!url)
+                gn_buf_addc(b, '=');
+        }
+    }
+}
+
 unsigned gn_edit_distance(const char *a, const char *b)
 {
     size_t la = strlen(a), lb = strlen(b);

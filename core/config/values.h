@@ -8,7 +8,7 @@
 #define GN_CONFIG_VALUES_H
 
 #include "gnrrun/config.h"
-#include "yaml.h"
+#include "gnrrun/yaml.h"
 
 /* What is known while a file is read. */
 struct gn_reading {

@@ -1,5 +1,5 @@
 /* yaml.c - the only file that knows libyaml: its events, made into a tree without recursion. */
-#include "yaml.h"
+#include "gnrrun/yaml.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -212,6 +212,10 @@ static int look(struct gn_hire *h, int64_t waited_ms, bool *up, struct gn_err *e
     *up = false;
     if (rc == GN_E_NOTFOUND && waited_ms > UNSEEN_MS)
         return came_to_nothing(h, "is unknown to the provider", err);
+    if (rc == GN_E_CAPACITY) { /* it was accepted, and then there was none */
+        snprintf(r->lease.why, sizeof r->lease.why, "%.199s", err->msg);
+        return came_to_nothing(h, "could not be made", err);
+    }
     if (rc)
         return gn_is_unsure(rc) || rc == GN_E_NOTFOUND ? GN_OK : rc;
     gn_err_clear(err);

@@ -86,6 +86,7 @@ static int need(struct gn_err *err)
 struct trial {
     const struct gn_ctx *ctx;
     struct gn_http_answer *out;
+    const char *keep;
     CURL *curl;
     struct curl_slist *headers;
     bool connected; /* something may have arrived there */
@@ -111,6 +112,18 @@ static bool is_header(const char *line, size_t len, const char *name)
     return true;
 }
 
+static void keep(struct trial *t, const char *value, size_t len)
+{
+    while (len && (*value == ' ' || *value == '\t')) {
+        value++;
+        len--;
+    }
+    while (len && strchr(" \t\r\n", value[len - 1]))
+        len--;
+    gn_buf_reset(&t->out->kept);
+    gn_buf_add(&t->out->kept, value, len);
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
     struct trial *t = arg;
@@ -119,6 +132,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
     const char *value = memchr(line, ':', len);
 
     t->connected = true;
+    if (value && t->keep && is_header(line, len, t->keep))
+        keep(t, value + 1, len - (size_t)(value + 1 - line));
     if (!value || !(is_header(line, len, "date") || is_header(line, len, "retry-after")))
         return len;
     value++;
@@ -268,7 +283,7 @@ static int say(const struct trial *t, const struct gn_http_call *c, CURLcode cod
 static int try_once(const struct gn_ctx *ctx, const struct gn_http_call *c,
                     struct gn_http_answer *out, bool *connected, struct gn_err *err)
 {
-    struct trial t = {.ctx = ctx, .out = out, .curl = CURL(curl_easy_init)()};
+    struct trial t = {.ctx = ctx, .out = out, .keep = c->keep, .curl = CURL(curl_easy_init)()};
     struct gn_strs more = GN_STRS_INIT;
     int64_t now = ctx->wall_s(ctx) + (c->skew_s ? *c->skew_s : 0);
     long status = 0;
@@ -279,6 +294,7 @@ static int try_once(const struct gn_ctx *ctx, const struct gn_http_call *c,
         return gn_err_set(err, GN_E_FAIL, "libcurl cannot be used");
     out->body.max = c->max_answer ? c->max_answer : ANSWER_MAX;
     gn_buf_reset(&out->body);
+    gn_buf_reset(&out->kept);
     out->status = 0;
     out->date_s = out->retry_after_s = 0;
     rc = add_headers(&t, &c->headers, err);
@@ -390,6 +406,7 @@ int gn_http(const struct gn_ctx *ctx, const struct gn_http_call *c, struct gn_ht
 void gn_http_answer_clear(struct gn_http_answer *a)
 {
     gn_buf_wipe(&a->body);
+    gn_buf_wipe(&a->kept);
 }
 
 int gn_http_err(const struct gn_http_answer *a, const char *said, struct gn_err *err)

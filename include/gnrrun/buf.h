@@ -53,6 +53,9 @@ void gn_buf_addsh(struct gn_buf *b, const char *s);
 /* The same on one line: a newline is written as '"$nl"' ($nl is set by the far side's prelude). */
 void gn_buf_addshline(struct gn_buf *b, const char *s);
 
+/* As base64 (RFC 4648), with padding; url: as its section 5 has it for URLs and without. */
+void gn_buf_addb64(struct gn_buf *b, const void *data, size_t len, bool url);
+
 /* Foreign text for a message: control characters and broken UTF-8 as \xNN, cut at max bytes. */
 void gn_buf_addsafe(struct gn_buf *b, const char *s, size_t len, size_t max);
 

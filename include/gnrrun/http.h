@@ -34,18 +34,20 @@ struct gn_http_call {
     size_t max_answer;  /* 0: 16 MiB */
     gn_http_sign_fn sign;
     void *sign_arg;
+    const char *keep; /* small name of a header of the answer that is wanted; or NULL */
     int64_t *skew_s; /* theirs less ours, learnt from an answer that refuses a signature; or NULL */
 };
 
 struct gn_http_answer {
     int status;
     struct gn_buf body;
+    struct gn_buf kept;    /* value of the header `keep` */
     int64_t date_s;        /* theirs; 0 unknown */
     int64_t retry_after_s; /* 0: no advice */
 };
 #define GN_HTTP_ANSWER_INIT                                                                        \
     {                                                                                              \
-        .body = GN_BUF_INIT((size_t)16 << 20)                                                      \
+        .body = GN_BUF_INIT((size_t)16 << 20), .kept = GN_BUF_INIT((size_t)64 << 10)               \
     }
 
 /*

@@ -142,7 +142,10 @@ struct gn_provider_ops {
     int (*create)(struct gn_provider *p, const struct gn_ctx *ctx, const struct gn_lease_spec *spec,
                   struct gn_lease *out, struct gn_err *err);
 
-    /* Refresh state, why, and at GN_LEASE_UP the address.  By id, or by name when that is "". */
+    /*
+     * Refresh state, why, and at GN_LEASE_UP the address.  By id, or by name when that is "".
+     * GN_E_CAPACITY: it was accepted and came to nothing, and what is left of it must be ended.
+     */
     int (*poll)(struct gn_provider *p, const struct gn_ctx *ctx, struct gn_lease *lease,
                 struct gn_err *err);
 

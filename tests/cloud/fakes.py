@@ -13,8 +13,9 @@ import urllib.parse
 class Fake:
     """One cloud.  machines: {id: dict}; requests: [(method, path, query, body)]; script: answers that come first."""
     token = "t0ken-of-the-test"
+    secrets = [token, "gAAAA-session"]
     before_create = 0  # requests of a create before the one that makes it
-    tells_run = tells_made = True
+    tells_run = tells_made = priced = True
 
     def __init__(self):
         self.machines, self.requests, self.script, self.keys = {}, [], [], {}
@@ -184,4 +185,88 @@ class Lambda(Fake):
         return 200, {"data": self.show(m)}
 
 
-ALL = [DigitalOcean, Lambda]
+class OpenStack(Fake):
+    before_create, region, machine, type, root = 4, "RegionOne", "g1.a100", "openstack", "/identity"
+    env = {"OS_APPLICATION_CREDENTIAL_ID": "app-id", "OS_APPLICATION_CREDENTIAL_SECRET": Fake.token, "OS_REGION_NAME": "RegionOne"}
+    full = (403, {"forbidden": {"code": 403, "message": "Quota exceeded for instances: Requested 1, but already used 1 of 1 instances"}})
+    priced = False
+
+    def __init__(self):
+        super().__init__()
+        self.ips, self.fault = {}, None
+
+    def settings(self):
+        return super().settings() + ["image=Ubuntu 22.04", "network=private net", "floating_network=public"]
+
+    def left(self):
+        return list(self.ips)
+
+    def authorize(self, headers, path):
+        if not path.startswith("/identity") and headers.get("X-Auth-Token") != "gAAAA-session":
+            return 401, {"error": {"code": 401, "title": "Unauthorized", "message": "The request you have made requires authentication."}}
+
+    def show(self, m):
+        up = self.looked(m)
+        ip = [{"addr": "203.0.113.9", "version": 4, "OS-EXT-IPS:type": "floating"}] if m["id"] in self.ips.values() else []
+        return {"id": m["id"], "name": m["name"], "status": "ERROR" if self.fault else "ACTIVE" if up else "BUILD", "metadata": m["metadata"], "created": m["made"],
+                "fault": {"message": self.fault} if self.fault else {}, "flavor": {"original_name": "g1.a100"},
+                "addresses": {"private net": [{"addr": "fd00::5", "version": 6, "OS-EXT-IPS:type": "fixed"}, {"addr": "10.0.0.9", "version": 4, "OS-EXT-IPS:type": "fixed"}] + ip} if up else {}}
+
+    def answer(self, method, path, query, body, headers):
+        part = path.split("/")[1:]
+        if part == ["identity", "v3", "auth", "tokens"]:
+            who = body["auth"]["identity"]
+            if who != {"methods": ["application_credential"], "application_credential": {"id": "app-id", "secret": self.token}}:
+                return 401, {"error": {"code": 401, "title": "Unauthorized", "message": "The request you have made requires authentication."}}
+            ends = lambda path: [{"interface": "internal", "region": "RegionOne", "url": "http://10.0.0.1/"}, {"interface": "public", "region": "Other", "url": "http://10.0.0.2/"},
+                                 {"interface": "public", "region": "RegionOne", "url": self.url + path}]
+            return 201, {"token": {"user": {"name": "asha"}, "project": {"name": "lab"}, "expires_at": "2030-01-01T00:00:00.000000Z", "catalog": [
+                {"type": "compute", "endpoints": ends("/compute/v2.1")}, {"type": "image", "endpoints": ends("/image")}, {"type": "network", "endpoints": ends("/network/")}]}}, \
+                {"X-Subject-Token": "gAAAA-session"}
+        if part[0] == "image":
+            return 200, {"images": [{"id": "img-1", "name": query["name"]}] if query["name"] == "Ubuntu 22.04" else []}
+        if part[0] == "network":
+            return self.net(method, part[2:], query, body)
+        part = part[2:]
+        if part == ["limits"]:
+            return 200, {"limits": {"absolute": {"maxTotalInstances": 10, "totalInstancesUsed": len(self.alive())}}}
+        if part == ["flavors", "detail"]:
+            return 200, {"flavors": [{"id": "f1", "name": "c1.small", "vcpus": 2, "ram": 4096, "disk": 20, "extra_specs": {}},
+                                     {"id": "f2", "name": "g1.a100", "vcpus": 16, "ram": 131072, "disk": 100, "extra_specs": {"pci_passthrough:alias": "a100:1"}}]}
+        if part == ["servers"] and method == "POST":
+            s = body["server"]
+            assert s["flavorRef"] == "f2" and s["imageRef"] == "img-1" and s["networks"] == [{"uuid": "net-private"}] and s["config_drive"] is True, s
+            i = "srv-%d" % next(self.numbers)
+            self.machines[i] = {"id": i, "name": s["name"], "metadata": s["metadata"], "made": self.stamp(), "user_data": s["user_data"]}
+            return 202, {"server": {"id": i, "links": []}}
+        if part[:2] == ["servers", "detail"]:
+            found = sorted((m for m in self.alive() if m["name"].startswith(query["name"].lstrip("^"))), key=lambda m: m["id"])
+            found = [m for m in found if m["id"] > query.get("marker", "")][:2]
+            return 200, {"servers": [self.show(m) for m in found]}
+        m = self.machines.get(part[1])
+        if not m or m.get("gone"):
+            return 404, {"itemNotFound": {"code": 404, "message": "Instance %s could not be found." % part[1]}}
+        if method == "DELETE":
+            m["gone"] = True
+            return 204, None
+        return 200, {"server": self.show(m)}
+
+    def net(self, method, part, query, body):
+        if part == ["networks"]:
+            names = {"private net": "net-private", "public": "net-public"}
+            return 200, {"networks": [{"id": names[query["name"]]}] if query["name"] in names else []}
+        if part == ["ports"]:
+            return 200, {"ports": [{"id": "port-" + query["device_id"]}] if query["device_id"] in self.machines else []}
+        if part == ["floatingips"] and method == "POST":
+            f = body["floatingip"]
+            assert f["floating_network_id"] == "net-public", f
+            i = "ip-%d" % next(self.numbers)
+            self.ips[i] = f["port_id"][5:]
+            return 201, {"floatingip": {"id": i}}
+        if part == ["floatingips"]:
+            return 200, {"floatingips": [{"id": i} for i, m in self.ips.items() if "port-" + m == query["port_id"]]}
+        del self.ips[part[1]]
+        return 204, None
+
+
+ALL = [DigitalOcean, Lambda, OpenStack]

@@ -1,6 +1,6 @@
 /* test_yaml.c - the tree, and everything that is refused with its place. */
+#include "gnrrun/yaml.h"
 #include "kit.h"
-#include "yaml.h"
 
 static struct gn_yaml parse(const char *text)
 {

@@ -5,8 +5,8 @@
  * scalars as text.  Anchors, aliases, tags, deep nesting and anything that is not UTF-8
  * are errors that begin with "file:line:column".  Nodes belong to the document.
  */
-#ifndef GN_CONFIG_YAML_H
-#define GN_CONFIG_YAML_H
+#ifndef GNRRUN_YAML_H
+#define GNRRUN_YAML_H
 
 #include <stdbool.h>
 #include <stddef.h>
