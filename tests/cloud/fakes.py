@@ -2,12 +2,17 @@
 so they prove that our end is consistent, and nothing about the real ones; those are marked "never run against the
 real service" until somebody has.
 """
+import base64
 import http.server
 import itertools
 import json
+import shutil
+import subprocess
+import tempfile
 import threading
 import time
 import urllib.parse
+import uuid
 
 
 class Fake:
@@ -16,6 +21,7 @@ class Fake:
     secrets = [token, "gAAAA-session"]
     before_create = 0  # requests of a create before the one that makes it
     tells_run = tells_made = priced = True
+    idempotent = False
 
     def __init__(self):
         self.machines, self.requests, self.script, self.keys = {}, [], [], {}
@@ -269,4 +275,91 @@ class OpenStack(Fake):
         return 204, None
 
 
-ALL = [DigitalOcean, Lambda, OpenStack]
+class Gce(Fake):
+    before_create, region, zone, machine, type, root = 1, "us-central1", "us-central1-a", "g2-standard-4", "gce", "/compute/v1"
+    secrets, idempotent = ["ya29.session", "PRIVATE KEY"], True
+    full = (200, {"kind": "compute#operation", "name": "operation-1", "status": "DONE", "error": {"errors": [
+        {"code": "ZONE_RESOURCE_POOL_EXHAUSTED", "message": "The zone does not have enough resources available."}]}})
+
+    def __init__(self):
+        super().__init__()
+        self.dir = tempfile.mkdtemp(prefix="gn-gce-")
+        subprocess.run(["openssl", "genrsa", "-out", self.dir + "/key", "2048"], check=True, capture_output=True)
+        subprocess.run(["openssl", "rsa", "-in", self.dir + "/key", "-pubout", "-out", self.dir + "/pub"], check=True, capture_output=True)
+        with open(self.dir + "/key") as f:
+            account = {"type": "service_account", "project_id": "course-1", "private_key_id": "k1", "private_key": f.read(), "client_email": "run@course-1.iam",
+                       "token_uri": self.url + "/token"}
+        with open(self.dir + "/account.json", "w") as f:
+            json.dump(account, f)
+        self.env = {"GOOGLE_APPLICATION_CREDENTIALS": self.dir + "/account.json"}
+        self.token = "fine"
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.dir)
+
+    def authorize(self, headers, path):
+        if path != "/token" and headers.get("Authorization") != "Bearer ya29.session":
+            return 401, {"error": {"code": 401, "message": "Request had invalid authentication credentials.", "status": "UNAUTHENTICATED", "errors": [{"reason": "authError"}]}}
+
+    def sign_in(self, form):
+        """As Google checks it: our claims, signed with the key whose public half it has."""
+        if self.token != "fine":
+            return 400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
+        assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer", form
+        pad = lambda t: base64.urlsafe_b64decode(t + "=" * (-len(t) % 4))
+        head, claims, sig = form["assertion"].split(".")
+        with open(self.dir + "/sig", "wb") as f:
+            f.write(pad(sig))
+        subprocess.run(["openssl", "dgst", "-sha256", "-verify", self.dir + "/pub", "-signature", self.dir + "/sig"], input=(head + "." + claims).encode(), check=True,
+                       capture_output=True)
+        said = json.loads(pad(claims))
+        assert json.loads(pad(head)) == {"alg": "RS256", "typ": "JWT", "kid": "k1"} and said["iss"] == "run@course-1.iam" and said["aud"] == self.url + "/token", said
+        assert abs(said["iat"] - time.time()) < 100 and said["exp"] - said["iat"] == 3600
+        return 200, {"access_token": "ya29.session", "expires_in": 3599, "token_type": "Bearer"}
+
+    def show(self, m):
+        up = self.looked(m)
+        return {"name": m["name"], "status": "RUNNING" if up else "PROVISIONING", "zone": self.url + "/projects/course-1/zones/us-central1-a", "labels": m["labels"],
+                "machineType": "x/zones/us-central1-a/machineTypes/g2-standard-4", "creationTimestamp": m["made"],
+                "networkInterfaces": [{"networkIP": "10.128.0.2", "accessConfigs": [{"natIP": "203.0.113.10"} if up else {}]}]}
+
+    def answer(self, method, path, query, body, headers):
+        if path == "/token":
+            return self.sign_in(body)
+        part = path.split("/")[3:]
+        assert part[:2] == ["projects", "course-1"], part
+        part = part[2:]
+        none = (404, {"error": {"code": 404, "message": "The resource was not found", "errors": [{"reason": "notFound"}]}})
+        op = {"kind": "compute#operation", "name": "operation-7", "status": "RUNNING"}
+        if not part:
+            return 200, {"name": "course-1", "quotas": [{"metric": "GPUS_ALL_REGIONS", "limit": 0.0, "usage": 0.0}]}
+        if part == ["zones"]:
+            return 200, {"items": [{"name": n, "status": "UP"} for n in ("us-central1-a", "us-central1-b", "us-central10-a", "europe-west4-a")]}
+        if part == ["aggregated", "instances"]:
+            assert query["filter"] == "labels.gnrrun-run:*" and query["returnPartialSuccess"] == "true", query
+            found = [m for m in self.alive() if "gnrrun-run" in m["labels"]]
+            at = int(query.get("pageToken", "0"))
+            return 200, {"kind": "compute#instanceAggregatedList", "items": {"zones/us-central1-a": {"instances": [self.show(m) for m in found[at:at + 2]]}, "zones/x": {"warning": {}}},
+                         **({"nextPageToken": str(at + 2)} if len(found) > at + 2 else {})}
+        if part[2] == "operations":
+            return 200, {**op, "status": "DONE"}
+        name = part[3] if len(part) > 3 else None
+        if method == "POST" and name is None:
+            uuid.UUID(query["requestId"])
+            assert body["scheduling"]["instanceTerminationAction"] == "DELETE" and 3600 < int(body["scheduling"]["maxRunDuration"]["seconds"]) <= 7200, body
+            assert "serviceAccounts" not in body
+            if body["name"] in self.machines:
+                return 409, {"error": {"code": 409, "message": "The resource already exists", "errors": [{"reason": "alreadyExists"}]}}
+            self.machines[body["name"]] = {"name": body["name"], "labels": body["labels"], "made": time.strftime("%Y-%m-%dT%H:%M:%S.000-00:00", time.gmtime())}
+            return 200, op
+        m = self.machines.get(name)
+        if not m or m.get("gone"):
+            return none
+        if method == "DELETE":
+            m["gone"] = True
+            return 200, op
+        return 200, self.show(m)
+
+
+ALL = [DigitalOcean, Lambda, OpenStack, Gce]
