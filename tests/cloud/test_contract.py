@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What every provider owes, for every line of providers.def that has a fake: test_contract.py OPS SOURCE"""
+import json
 import os
 import re
 import shutil
@@ -188,11 +189,44 @@ class OpenStackOwn(make("openstack")):
         self.assertIn("clouds.yaml:2:1:", self.ops("check", env={**none, "OS_CLOUD": "lab"}, want=CONFIG))
 
 
+class GceOwn(make("gce")):
+    """What only that one has."""
+
+    def test_the_request_is_that_of_their_own_client(self):
+        self.ops("image=projects/deeplearning-platform-release/global/images/family/x", "create", "gnr-asha-x1-abc", str(uuid.uuid4()), "g2-standard-4", "us-central1", "us-central1-a")
+        ours = next(b for m, p, q, b in self.fake.requests if m == "POST" and p.endswith("/instances"))
+        with open(os.path.join(SOURCE, "tests/cloud/golden/gce_insert.json")) as f:
+            theirs = json.load(f)
+        self.assertAlmostEqual(int(ours["scheduling"]["maxRunDuration"]["seconds"]), 7200, delta=30)
+        ours["scheduling"]["maxRunDuration"]["seconds"] = "7200"
+        ours["metadata"]["items"].sort(key=lambda i: i["key"])
+        # names may be partial: relative to the project
+        ours["machineType"] = "projects/course-1/" + ours["machineType"]
+        ours["networkInterfaces"][0]["network"] = "projects/course-1/" + ours["networkInterfaces"][0]["network"]
+        self.assertEqual(ours, theirs)
+
+    def test_capacity_in_the_next_zone(self):
+        zones = re.findall(r"machine=g2-standard-4 region=us-central1 zone=(\S+)", self.ops("offers", "1"))
+        self.assertEqual(zones, ["us-central1-a", "us-central1-b"])
+
+    def test_an_account_that_may_have_no_gpu_is_told_where_to_ask(self):
+        self.assertIn("GPU quota 0: ask at https://", self.ops("check"))
+
+    def test_a_user_who_logged_in(self):
+        path = os.path.join(self.fake.dir, "user.json")
+        with open(path, "w") as f:
+            json.dump({"type": "authorized_user", "client_id": "c", "client_secret": "cs3cret", "refresh_token": "r3fresh", "quota_project_id": "course-1",
+                       "token_uri": self.fake.url + "/token"}, f)
+        self.fake.script = [(200, {"access_token": "ya29.session"})]
+        self.ops("project=course-1", "check", env={"GOOGLE_APPLICATION_CREDENTIALS": path})
+        self.assertEqual(self.fake.requests[0][3], {"grant_type": "refresh_token", "client_id": "c", "client_secret": "cs3cret", "refresh_token": "r3fresh"})
+
+
 def main():
     with open(os.path.join(SOURCE, "include/gnrrun/providers.def")) as f:
         lines = re.findall(r"(?m)^GN_PROVIDER\((\w+),", f.read())
     suite = unittest.TestSuite()
-    have, own = {f.type for f in fakes.ALL}, {"openstack": OpenStackOwn}
+    have, own = {f.type for f in fakes.ALL}, {"openstack": OpenStackOwn, "gce": GceOwn}
     for name in lines:
         if name in have:
             suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(own.get(name) or make(name)))
