@@ -117,12 +117,6 @@ static int assertion(const struct google *g, const char *scope, const char *wher
     return rc;
 }
 
-static void add_field(struct gn_buf *form, const char *name, const char *value)
-{
-    gn_buf_addf(form, "%s%s=", form->len ? "&" : "", name);
-    gn_url_add_form(form, value ? value : "");
-}
-
 static int make_form(const struct google *g, const char *scope, const char *where,
                      struct gn_buf *form, struct gn_err *err)
 {
@@ -132,65 +126,32 @@ static int make_form(const struct google *g, const char *scope, const char *wher
 
     if (strcmp(type, "service_account") == 0) {
         rc = assertion(g, scope, where, &jwt, err);
-        add_field(form, "grant_type", GRANT);
-        add_field(form, "assertion", jwt.ptr);
+        gn_rest_field(form, "grant_type", GRANT);
+        gn_rest_field(form, "assertion", jwt.ptr);
     } else {
-        add_field(form, "grant_type", "refresh_token");
-        add_field(form, "client_id", gn_json_get_str(g->file, "client_id"));
-        add_field(form, "client_secret", gn_json_get_str(g->file, "client_secret"));
-        add_field(form, "refresh_token", gn_json_get_str(g->file, "refresh_token"));
+        gn_rest_field(form, "grant_type", "refresh_token");
+        gn_rest_field(form, "client_id", gn_json_get_str(g->file, "client_id"));
+        gn_rest_field(form, "client_secret", gn_json_get_str(g->file, "client_secret"));
+        gn_rest_field(form, "refresh_token", gn_json_get_str(g->file, "refresh_token"));
     }
     gn_buf_wipe(&jwt);
     return rc;
-}
-
-static int read_token(const struct gn_http_answer *a, struct gn_buf *token, struct gn_err *err)
-{
-    struct gn_json *j = NULL;
-    struct gn_err none = GN_ERR_INIT;
-    const char *text, *why;
-
-    if (gn_json_parse(a->body.ptr, a->body.len, &j, &none))
-        j = NULL;
-    text = gn_json_get_str(j, "access_token");
-    why = gn_json_get_str(j, "error_description");
-    if (a->status == 200 && text) {
-        gn_buf_adds(token, text);
-    } else {
-        gn_http_err(a, why ? why : "no token", err);
-        /* "invalid_grant" comes with 400 */
-        if (a->status == 400)
-            err->code = GN_E_AUTH;
-        if (a->status == 200)
-            err->code = GN_E_PROTO;
-        gn_err_prefix(err, "Google: ");
-        if (err->code == GN_E_AUTH)
-            gn_err_hint(err, "gcloud auth application-default login");
-    }
-    gn_json_free(j);
-    return err->code;
 }
 
 int gn_google_token(const struct google *g, const char *scope, struct gn_buf *token,
                     struct gn_err *err)
 {
     struct gn_buf form = GN_BUF_INIT((size_t)128 << 10);
-    struct gn_http_answer a = GN_HTTP_ANSWER_INIT;
     const char *where = gn_json_get_str(g->file, "token_uri");
-    struct gn_http_call c = {.method = "POST", .what = "token", .safe = true};
     int rc;
 
-    c.url = where ? where : TOKEN;
-    rc = make_form(g, scope, c.url, &form, err);
-    gn_strs_add(&c.headers, "Content-Type: application/x-www-form-urlencoded");
-    c.body = form.ptr;
-    c.body_len = form.len;
+    if (!where)
+        where = TOKEN;
+    rc = make_form(g, scope, where, &form, err);
     if (!rc)
-        rc = gn_http(g->ctx, &c, &a, err);
-    if (!rc)
-        rc = read_token(&a, token, err);
-    gn_strs_clear(&c.headers);
-    gn_http_answer_clear(&a);
+        rc = gn_rest_token(g->ctx, "Google", where, &form, token, err);
+    if (rc == GN_E_AUTH)
+        gn_err_hint(err, "gcloud auth application-default login");
     gn_buf_wipe(&form);
     return rc;
 }

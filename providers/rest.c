@@ -89,6 +89,55 @@ int gn_rest(const struct gn_rest *r, const struct gn_rest_call *c, struct gn_jso
     return rc;
 }
 
+void gn_rest_field(struct gn_buf *form, const char *name, const char *value)
+{
+    gn_buf_addf(form, "%s%s=", form->len ? "&" : "", name);
+    gn_url_add_form(form, value ? value : "");
+}
+
+/* {"access_token": ...}, or {"error": "invalid_grant", "error_description": ...} with 400 or 401 */
+static int read_token(const char *name, const struct gn_http_answer *a, struct gn_buf *token,
+                      struct gn_err *err)
+{
+    struct gn_err none = GN_ERR_INIT;
+    struct gn_json *j = NULL;
+    const char *text, *why;
+
+    if (gn_json_parse(a->body.ptr, a->body.len, &j, &none))
+        j = NULL;
+    text = gn_json_get_str(j, "access_token");
+    why = gn_json_get_str(j, "error_description");
+    if (a->status == 200 && text) {
+        gn_buf_adds(token, text);
+    } else {
+        gn_http_err(a, why ? why : "no token", err);
+        if (a->status == 400 || a->status == 200)
+            err->code = a->status == 400 ? GN_E_AUTH : GN_E_PROTO;
+        gn_err_prefix(err, "%s: ", name);
+    }
+    gn_json_free(j);
+    return err->code;
+}
+
+int gn_rest_token(const struct gn_ctx *ctx, const char *name, const char *url,
+                  const struct gn_buf *form, struct gn_buf *token, struct gn_err *err)
+{
+    struct gn_http_answer a = GN_HTTP_ANSWER_INIT;
+    struct gn_http_call c = {.method = "POST", .what = "token", .safe = true};
+    int rc;
+
+    c.url = url;
+    c.body = form->ptr;
+    c.body_len = form->len;
+    gn_strs_add(&c.headers, "Content-Type: application/x-www-form-urlencoded");
+    rc = gn_http(ctx, &c, &a, err);
+    if (!rc)
+        rc = read_token(name, &a, token, err);
+    gn_strs_clear(&c.headers);
+    gn_http_answer_clear(&a);
+    return rc;
+}
+
 char *gn_rest_base(const struct gn_target *t, const char *usual)
 {
     const char *own = gn_target_setting(t, "endpoint");

@@ -35,6 +35,16 @@ struct gn_rest_call {
 GN_MUST int gn_rest(const struct gn_rest *r, const struct gn_rest_call *c, struct gn_json **out,
                     struct gn_err *err);
 
+/* NAME=VALUE of a web form, at its end. */
+void gn_rest_field(struct gn_buf *form, const char *name, const char *value);
+
+/*
+ * The access token that an OAuth 2 server gives for the form (RFC 6749), appended to token, which is to be
+ * wiped.  GN_E_AUTH: it gives none, and says why.
+ */
+GN_MUST int gn_rest_token(const struct gn_ctx *ctx, const char *name, const char *url,
+                          const struct gn_buf *form, struct gn_buf *token, struct gn_err *err);
+
 /* The target's `endpoint:`, else what is usual; the caller's. */
 char *gn_rest_base(const struct gn_target *t, const char *usual);
 

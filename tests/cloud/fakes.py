@@ -362,4 +362,70 @@ class Gce(Fake):
         return 200, self.show(m)
 
 
-ALL = [DigitalOcean, Lambda, OpenStack, Gce]
+class Azure(Fake):
+    before_create, region, machine, type, root = 4, "eastus", "Standard_NC4as_T4_v3", "azure", ""
+    secrets, idempotent = [Fake.token, "eyJ0.session"], True
+    env = {"AZURE_SUBSCRIPTION_ID": "sub-1", "AZURE_TENANT_ID": "tenant-1", "AZURE_CLIENT_ID": "client-1", "AZURE_CLIENT_SECRET": Fake.token}
+    full = (409, {"error": {"code": "SkuNotAvailable", "message": "The requested VM size Standard_NC4as_T4_v3 is currently not available in location 'eastus'."}})
+
+    def left(self):
+        return [g for g, m in self.machines.items() if not m.get("gone")]
+
+    def alive(self):
+        return [m for m in self.machines.values() if not m.get("gone") and "vm" in m]
+
+    def authorize(self, headers, path):
+        if "/oauth2/" not in path and headers.get("Authorization") != "Bearer eyJ0.session":
+            return 401, {"error": {"code": "InvalidAuthenticationToken", "message": "The access token is invalid."}}
+
+    def answer(self, method, path, query, body, headers):
+        part = path.strip("/").split("/")
+        if part[1:] == ["oauth2", "v2.0", "token"]:
+            if body != {"grant_type": "client_credentials", "client_id": "client-1", "client_secret": self.token, "scope": "https://management.azure.com/.default"}:
+                return 401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."}
+            return 200, {"token_type": "Bearer", "expires_in": 3599, "access_token": "eyJ0.session"}
+        assert part[:2] == ["subscriptions", "sub-1"] and query["api-version"], (path, query)
+        part = part[2:]
+        if not part:
+            return 200, {"displayName": "Azure for Students", "state": "Enabled"}
+        if len(part) == 1:
+            assert query["$filter"] == "tagName eq 'gnrrun-run'", query
+            found = [self.group(g) for g, m in sorted(self.machines.items()) if not m.get("gone") and "gnrrun-run" in m["tags"]]
+            at = int(query.get("$skiptoken", 0))
+            more = {"nextLink": "%s/subscriptions/sub-1/resourcegroups?api-version=2021-04-01&$filter=tagName%%20eq%%20'gnrrun-run'&$skiptoken=%d" % (self.url, at + 2)}
+            return 200, {"value": found[at:at + 2], **(more if len(found) > at + 2 else {})}
+        name, m = part[1], self.machines.get(part[1])
+        if len(part) == 2 and method == "PUT":
+            if not m or m.get("gone"):
+                self.machines[name] = {"tags": body["tags"], "location": body["location"], "parts": {}}
+            return 201, self.group(name)
+        if not m or m.get("gone"):
+            return 404, {"error": {"code": "ResourceGroupNotFound", "message": "Resource group '%s' could not be found." % name}}
+        if len(part) == 2 and method == "DELETE":
+            m["gone"] = True
+            return 202, None
+        if len(part) == 2:
+            return 200, self.group(name)
+        what = "/".join(part[3:])
+        if what == "Microsoft.Network/publicIPAddresses":
+            return 200, {"value": [{"name": "pip", "properties": {"ipAddress": "203.0.113.11"}}] if "vm" in m else []}
+        if what == "Microsoft.Compute/virtualMachines/vm":
+            if method == "PUT":
+                m["vm"] = body
+                return 201, {"properties": {"provisioningState": "Creating"}}
+            if "vm" not in m:
+                return 404, {"error": {"code": "ResourceNotFound", "message": "The Resource was not found."}}
+            up = self.looked(m)
+            return 200, {"properties": {"provisioningState": "Succeeded" if up else "Creating", "instanceView": {"statuses": [
+                {"code": "ProvisioningState/succeeded"}, {"code": "PowerState/running"}] if up else []}}}
+        if method == "PUT":
+            m["parts"][what] = body
+            return 201, {"properties": {"provisioningState": "Succeeded"}}
+        return 200, {"properties": {"provisioningState": "Succeeded"}}
+
+    def group(self, name):
+        m = self.machines[name]
+        return {"name": name, "location": m["location"], "tags": m["tags"], "properties": {"provisioningState": "Succeeded"}}
+
+
+ALL = [DigitalOcean, Lambda, OpenStack, Gce, Azure]

@@ -222,11 +222,31 @@ class GceOwn(make("gce")):
         self.assertEqual(self.fake.requests[0][3], {"grant_type": "refresh_token", "client_id": "c", "client_secret": "cs3cret", "refresh_token": "r3fresh"})
 
 
+class AzureOwn(make("azure")):
+    """What only that one has."""
+
+    def test_the_request_is_that_of_their_own_client(self):
+        self.ops("image=microsoft-dsvm:ubuntu-hpc:2204:latest", "create", "gnr-asha-x1-abc", str(uuid.uuid4()), "Standard_NC4as_T4_v3", "eastus", "")
+        ours = json.dumps(self.fake.machines["gnr-asha-x1-abc"]["vm"]).replace("/subscriptions/sub-1/resourcegroups/gnr-asha-x1-abc", "GROUP")
+        ours = ours.replace("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample gnrrun", "KEY")
+        with open(os.path.join(SOURCE, "tests/cloud/golden/azure_vm.json")) as f:
+            self.assertEqual(json.loads(ours), json.load(f))
+
+    def test_a_group_that_was_left_half_made_is_found_and_ended(self):
+        self.fake.script = [None] * 3 + [(500, b"")] * 4
+        self.create(want=NET)
+        self.assertEqual(self.fake.left(), ["gnr-asha-x1-abc"])
+        self.assertIn("state=pending", self.ops("poll", "gnr-asha-x1-abc"))
+        self.assertIn("name=gnr-asha-x1-abc", self.ops("list"))
+        self.ops("destroy", "gnr-asha-x1-abc")
+        self.assertEqual(self.fake.left(), [])
+
+
 def main():
     with open(os.path.join(SOURCE, "include/gnrrun/providers.def")) as f:
         lines = re.findall(r"(?m)^GN_PROVIDER\((\w+),", f.read())
     suite = unittest.TestSuite()
-    have, own = {f.type for f in fakes.ALL}, {"openstack": OpenStackOwn, "gce": GceOwn}
+    have, own = {f.type for f in fakes.ALL}, {"openstack": OpenStackOwn, "gce": GceOwn, "azure": AzureOwn}
     for name in lines:
         if name in have:
             suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(own.get(name) or make(name)))
