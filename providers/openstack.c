@@ -62,67 +62,6 @@ static int open_stack(const struct gn_ctx *ctx, const struct gn_target *t, struc
     return GN_OK;
 }
 
-/* GET path of a service; its member `key`, which belongs to *whole. */
-static int get(struct stack *s, const struct gn_rest *r, const char *path, const char *key,
-               struct gn_json **whole, const struct gn_json **data, struct gn_err *err)
-{
-    int rc = gn_stack_login(s, err);
-
-    *data = NULL;
-    if (!rc)
-        rc = gn_rest(
-            r, &(struct gn_rest_call){.method = "GET", .path = path, .what = key, .safe = true},
-            whole, err);
-    if (!rc)
-        *data = gn_json_get(*whole, key);
-    if (!rc && !*data) {
-        gn_json_free(*whole);
-        *whole = NULL;
-        rc = gn_err_set(err, GN_E_PROTO, "OpenStack: an answer without its '%s'", key);
-    }
-    return rc;
-}
-
-/* The id of the first of what path lists. */
-static int first_id(struct stack *s, const struct gn_rest *r, const char *path, const char *key,
-                    char id[64], struct gn_err *err)
-{
-    const struct gn_json *all;
-    struct gn_json *j = NULL;
-    int rc = get(s, r, path, key, &j, &all, err);
-
-    id[0] = '\0';
-    if (!rc)
-        gn_rest_text(gn_json_at(all, 0), "id", id, 64);
-    gn_json_free(j);
-    if (!rc && *id)
-        rc = gn_rest_id("OpenStack", id, err);
-    return rc;
-}
-
-/* "/path?name=NAME&more" */
-static char *by_name(const char *path, const char *name, const char *more)
-{
-    struct gn_buf b = GN_BUF_INIT(4096);
-
-    gn_buf_addf(&b, "%s?name=", path);
-    gn_url_add(&b, name);
-    gn_buf_adds(&b, more);
-    return gn_buf_detach(&b);
-}
-
-static int named_id(struct stack *s, const struct gn_rest *r, const char *path, const char *name,
-                    const char *more, char id[64], struct gn_err *err)
-{
-    char *query = by_name(path, name, more);
-    int rc = first_id(s, r, query, strrchr(path, '/') + 1, id, err);
-
-    free(query);
-    return rc || *id ? rc
-                     : gn_err_set(err, GN_E_CONFIG, "OpenStack has no '%.60s' among its %s", name,
-                                  strrchr(path, '/') + 1);
-}
-
 static int check(struct gn_provider *p, const struct gn_ctx *ctx, struct gn_account *out,
                  struct gn_err *err)
 {
@@ -133,7 +72,7 @@ static int check(struct gn_provider *p, const struct gn_ctx *ctx, struct gn_acco
 
     (void)ctx;
     if (!rc)
-        rc = get(s, &s->compute, "/limits", "limits", &j, &limits, err);
+        rc = gn_stack_get(s, &s->compute, "/limits", "limits", &j, &limits, err);
     if (rc)
         return rc;
     absolute = gn_json_get(limits, "absolute");
@@ -177,7 +116,7 @@ static int offers(struct gn_provider *p, const struct gn_ctx *ctx, const struct 
     const struct gn_json *flavors;
     struct gn_json *j = NULL;
     size_t from = out->n;
-    int rc = get(s, &s->compute, "/flavors/detail", "flavors", &j, &flavors, err);
+    int rc = gn_stack_get(s, &s->compute, "/flavors/detail", "flavors", &j, &flavors, err);
 
     (void)ctx;
     for (size_t i = 0; !rc && i < gn_json_len(flavors); i++) {
@@ -266,7 +205,7 @@ static int each(struct stack *s, server_fn fn, void *arg, struct gn_err *err)
                                *marker ? "&marker=" : "", marker);
         const struct gn_json *all;
         struct gn_json *j = NULL;
-        int rc = get(s, &s->compute, path, "servers", &j, &all, err);
+        int rc = gn_stack_get(s, &s->compute, path, "servers", &j, &all, err);
         size_t n = gn_json_len(all);
         bool done = n == 0;
 
@@ -307,60 +246,6 @@ static int find(struct stack *s, struct gn_lease *l, struct gn_err *err)
     return rc ? rc : gn_rest_id("OpenStack", l->id, err);
 }
 
-/* An address that can be reached from elsewhere; one that an earlier trial left is taken. */
-static int give_floating(struct stack *s, const struct gn_lease *l, const char *net,
-                         struct gn_err *err)
-{
-    struct gn_json *body, *ip;
-    char network[64], port[64], had[64];
-    char *path = gn_printf("/ports?device_id=%s", l->id);
-    int rc = first_id(s, &s->network, path, "ports", port, err);
-
-    free(path);
-    if (rc || !*port)
-        return rc;
-    path = gn_printf("/floatingips?port_id=%s", port);
-    rc = first_id(s, &s->network, path, "floatingips", had, err);
-    free(path);
-    if (!rc && !*had)
-        rc = named_id(s, &s->network, "/networks", net, "", network, err);
-    if (rc || *had)
-        return rc;
-    ip = gn_json_object();
-    gn_json_set_str(ip, "floating_network_id", network);
-    gn_json_set_str(ip, "port_id", port);
-    gn_json_set_str(ip, "description", l->name);
-    body = gn_json_object();
-    gn_json_set(body, "floatingip", ip);
-    return gn_rest(&s->network,
-                   &(struct gn_rest_call){
-                       .method = "POST", .path = "/floatingips", .what = "address", .body = body},
-                   NULL, err);
-}
-
-static int drop_floating(struct stack *s, const char *server, struct gn_err *err)
-{
-    char port[64], ip[64] = "";
-    char *path = gn_printf("/ports?device_id=%s", server);
-    int rc = first_id(s, &s->network, path, "ports", port, err);
-
-    free(path);
-    if (!rc && *port) {
-        path = gn_printf("/floatingips?port_id=%s", port);
-        rc = first_id(s, &s->network, path, "floatingips", ip, err);
-        free(path);
-    }
-    if (rc || !*ip)
-        return rc;
-    path = gn_printf("/floatingips/%s", ip);
-    rc = gn_rest(&s->network,
-                 &(struct gn_rest_call){
-                     .method = "DELETE", .path = path, .what = "drop address", .safe = true},
-                 NULL, err);
-    free(path);
-    return rc;
-}
-
 static int poll_server(struct gn_provider *p, const struct gn_ctx *ctx, struct gn_lease *l,
                        struct gn_err *err)
 {
@@ -376,7 +261,7 @@ static int poll_server(struct gn_provider *p, const struct gn_ctx *ctx, struct g
     if (rc)
         return rc;
     path = gn_printf("/servers/%s", l->id);
-    rc = get(s, &s->compute, path, "server", &j, &server, err);
+    rc = gn_stack_get(s, &s->compute, path, "server", &j, &server, err);
     free(path);
     if (!rc && !gn_json_get_str(server, "id"))
         rc = gn_err_set(err, GN_E_PROTO, "OpenStack: a server without an id");
@@ -390,7 +275,7 @@ static int poll_server(struct gn_provider *p, const struct gn_ctx *ctx, struct g
     if (l->state == GN_LEASE_UP && net && !floating) {
         l->state = GN_LEASE_PENDING;
         l->address[0] = '\0';
-        return give_floating(s, l, net, err);
+        return gn_stack_give_address(s, l, net, err);
     }
     return GN_OK;
 }
@@ -405,7 +290,7 @@ static int add_network(struct stack *s, struct gn_json *server, struct gn_err *e
     char id[64];
 
     if (name) {
-        int rc = named_id(s, &s->network, "/networks", name, "", id, err);
+        int rc = gn_stack_named_id(s, &s->network, "/networks", name, "", id, err);
 
         if (rc)
             return rc;
@@ -431,7 +316,7 @@ static int flavor_id(struct stack *s, const char *name, char id[64], struct gn_e
 {
     const struct gn_json *flavors;
     struct gn_json *j = NULL;
-    int rc = get(s, &s->compute, "/flavors/detail", "flavors", &j, &flavors, err);
+    int rc = gn_stack_get(s, &s->compute, "/flavors/detail", "flavors", &j, &flavors, err);
 
     id[0] = '\0';
     for (size_t i = 0; !rc && i < gn_json_len(flavors); i++) {
@@ -470,8 +355,8 @@ static int fill(struct stack *s, const struct gn_lease_spec *spec, struct gn_jso
     }
     rc = flavor_id(s, spec->offer.machine, flavor, err);
     if (!rc)
-        rc = named_id(s, &s->image, "/images", image, "&status=active&sort=created_at:desc&limit=1",
-                      picture, err);
+        rc = gn_stack_named_id(s, &s->image, "/images", image,
+                               "&status=active&sort=created_at:desc&limit=1", picture, err);
     if (rc)
         return rc;
     gn_json_set_str(server, "name", spec->name);
@@ -552,7 +437,7 @@ static int destroy(struct gn_provider *p, const struct gn_ctx *ctx, const struct
 
     (void)ctx;
     if (!rc && gn_target_setting(p->target, "floating_network"))
-        rc = drop_floating(s, own.id, err);
+        rc = gn_stack_drop_address(s, own.id, err);
     if (rc)
         return rc;
     path = gn_printf("/servers/%s", own.id);
