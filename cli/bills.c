@@ -32,6 +32,14 @@ static const char *id_of(const struct gn_lease *l)
     return *l->id ? l->id : l->name;
 }
 
+/* Does it cost nothing any more when it halts? */
+static bool ends_itself(const char *type)
+{
+    const struct gn_provider_ops *ops = gn_provider_find(type);
+
+    return ops && (ops->caps & (GN_CAP_HALT | GN_CAP_DEADLINE));
+}
+
 static int say_bill(const struct gn_rent *r, void *arg, struct gn_err *err)
 {
     struct bills *b = arg;
@@ -53,12 +61,13 @@ static int say_bill(const struct gn_rent *r, void *arg, struct gn_err *err)
             id_of(&r->lease), r->target, until);
     else
         gn_ui_say(b->c->ui,
-                  "machine '%s' of '%s' for %s costs %s an hour: about %s so far, %s if it lives "
-                  "until %s, when it ends by itself",
+                  "machine '%s' of '%s' for %s costs %s an hour: about %s so far, %s by %s, %s",
                   id_of(&r->lease), r->target, r->lease.run,
                   gn_fmt_money(r->lease.price_microusd_h, price),
                   gn_fmt_money(gn_rent_cost(r, now_s), cost),
-                  gn_fmt_money(r->worst_microusd, worst), until);
+                  gn_fmt_money(r->worst_microusd, worst), until,
+                  ends_itself(r->type) ? "when it ends by itself"
+                                       : "and more after that if nobody ends it");
     free(until);
     return GN_OK;
 }

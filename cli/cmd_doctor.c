@@ -196,8 +196,8 @@ static void check_cloud(struct gn_doctor *d, const struct gn_target *t)
     if (rc)
         gn_finding(d, "target", GN_BROKEN, gn_exit_of(rc), err.hint, "%s", err.msg);
     else
-        gn_finding(d, "target", *who.note ? GN_POOR : GN_FINE, 0, NULL, "'%s' lets %s in%s%s",
-                   t->name, who.who, *who.note ? "; " : "", who.note);
+        gn_finding(d, "target", GN_FINE, 0, NULL, "'%s' lets %s in%s%s", t->name, who.who,
+                   *who.note ? "; " : "", who.note);
     gn_finding(d, "cloud", GN_POOR, 0, NULL, "type '%s' was never run against the real service%s%s",
                t->type_name, *proven ? ", but against " : "", proven);
 }

@@ -52,6 +52,10 @@ int gn_rent_end(const struct gn_leasing *l, struct gn_provider *p, struct gn_ren
     bool asked = false, seen = false;
     int rc = gn_rent_put(l, r, GN_LEASE_ENDING, err);
 
+    if (rc == GN_E_EXISTS) { /* somebody else has ended it, and seen it gone */
+        gn_err_clear(err);
+        return GN_OK;
+    }
     for (unsigned n = 0; !rc && ctx->mono_ms(ctx) - begun < LIMIT_MS; n++) {
         int polled;
 
@@ -185,6 +189,10 @@ static int look(const struct gn_rent *r, void *arg, struct gn_err *err)
     else if (r->lease.state == GN_LEASE_ENDING && own.lease.state != GN_LEASE_GONE)
         own.lease.state = GN_LEASE_ENDING;
     rc = gn_rent_put(l, &own, own.lease.state, err);
+    if (rc == GN_E_EXISTS) {
+        gn_err_clear(err);
+        rc = GN_OK;
+    }
     if (!rc && own.lease.state == GN_LEASE_GONE)
         gn_lease_keys_drop(l->ctx, &own);
     return rc;

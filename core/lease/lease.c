@@ -79,9 +79,30 @@ static int close_intent(struct gn_hire *h, struct gn_err *err)
     return err->code;
 }
 
+/*
+ * This process slept between its intent and its question, and another one had closed the record: what
+ * was made all the same gets one of its own, to be ended by.
+ */
+static int undo(struct gn_hire *h, struct gn_err *err)
+{
+    int rc;
+
+    gn_err_clear(err);
+    make_token(h->rent.token);
+    h->rent.lease.state = GN_LEASE_ENDING;
+    rc = gn_store_add_lease(h->l->store, &h->rent, err);
+    if (!rc)
+        rc = gn_rent_end(h->l, h->provider, &h->rent, err);
+    h->rent.id = 0;
+    return rc ? rc
+              : gn_err_set(err, GN_E_CANCEL, "the machine of '%s' was given up meanwhile",
+                           h->run->name);
+}
+
 static int adopt(struct gn_hire *h, const struct gn_lease *got, struct gn_err *err)
 {
     struct gn_lease *l = &h->rent.lease;
+    int rc;
 
     snprintf(l->id, sizeof l->id, "%s", got->id);
     if (*got->region)
@@ -90,7 +111,8 @@ static int adopt(struct gn_hire *h, const struct gn_lease *got, struct gn_err *e
         snprintf(l->zone, sizeof l->zone, "%s", got->zone);
     if (got->made_s)
         l->made_s = got->made_s;
-    return gn_rent_put(h->l, &h->rent, GN_LEASE_PENDING, err);
+    rc = gn_rent_put(h->l, &h->rent, GN_LEASE_PENDING, err);
+    return rc == GN_E_EXISTS ? undo(h, err) : rc;
 }
 
 static int create(struct gn_hire *h, bool again, const struct gn_buf *data,
@@ -164,6 +186,11 @@ static int ask(struct gn_hire *h, bool again, struct gn_err *err)
         if (again && !(h->provider->ops->caps & GN_CAP_IDEMPOTENT))
             rc = search(h, &found, err);
         if (rc || found)
+            break;
+        /* how long one that was made may stay unseen counts from here */
+        h->rent.asked_s = ctx->wall_s(ctx);
+        rc = gn_rent_put(h->l, &h->rent, GN_LEASE_INTENT, err);
+        if (rc)
             break;
         rc = create(h, again, &data, &login, err);
         if (!rc || rc == GN_E_CANCEL)
@@ -276,12 +303,30 @@ static void say_what(const struct gn_hire *h, const struct gn_offer *o)
                       h->target->name);
 }
 
+/* Somebody ended or forgot the run while its machine was waited for: no other one is made then. */
+static int check_wanted(const struct gn_hire *h, struct gn_err *err)
+{
+    struct gn_run now;
+    bool over;
+    int rc = gn_store_find(h->l->store, h->run->name, NULL, &now, err);
+
+    if (rc && rc != GN_E_NOTFOUND)
+        return rc;
+    over = rc == GN_E_NOTFOUND || gn_state_over(now.state);
+    if (!rc)
+        gn_run_clear(&now);
+    gn_err_clear(err);
+    return over ? gn_err_set(err, GN_E_CANCEL, "'%s' was ended meanwhile", h->run->name) : GN_OK;
+}
+
 /* *tried: the money would do. */
 static int try_offer(struct gn_hire *h, struct gn_offer *o, bool *tried, struct gn_err *err)
 {
     int64_t deadline = 0, worst = 0;
-    int rc = gn_budget_fit(h, o, &deadline, &worst, err);
+    int rc = check_wanted(h, err);
 
+    if (!rc)
+        rc = gn_budget_fit(h, o, &deadline, &worst, err);
     *tried = !rc;
     if (!rc)
         rc = write_intent(h, o, deadline, worst, err);

@@ -288,6 +288,13 @@ int gn_engine_stop(struct gn_engine *e, struct gn_run *run, int64_t grace_s, str
     if (gn_state_over(run->state))
         return GN_OK;
     rc = gn_road_open(e, run, &road, err);
+    if (!rc && run->state == GN_CREATED && (road.rented || road.target.type == GN_TARGET_CLOUD)) {
+        /* it has a machine at most; who waits for it finds the run over, and makes no other */
+        gn_run_set_text(&run->reason, "cancelled");
+        rc = gn_road_set_state(&road, GN_STOPPED, err);
+        gn_road_close(&road);
+        return rc ? rc : gn_rented_end(e, run, err);
+    }
     if (rc)
         return rc;
     struct gn_buf g = GN_BUF_INIT(sizeof grace - 1);

@@ -151,7 +151,11 @@ int gn_store_set_lease(struct gn_store *s, const struct gn_rent *r, struct gn_er
         return rc;
     bind(st, r);
     gn_stmt_int(st, N_COLUMNS + 1, r->id);
-    return gn_stmt_done(st, err);
+    rc = gn_stmt_done(st, err);
+    if (!rc && !gn_db_changes(s->db) && r->lease.state != GN_LEASE_GONE)
+        rc = gn_err_set(err, GN_E_EXISTS, "the record of machine '%s' was closed meanwhile",
+                        r->lease.name);
+    return rc;
 }
 
 struct rents {

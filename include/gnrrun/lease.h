@@ -27,13 +27,16 @@ struct gn_rent {
     char *settings; /* likewise, as JSON: it can be ended when config.yaml says something else */
     char token[40];
     struct gn_lease lease;
-    int64_t asked_s;        /* when the intent was written down */
+    int64_t asked_s;        /* when the provider was about to be asked for it, the last time */
     int64_t ended_s;        /* of GN_LEASE_GONE */
     int64_t worst_microusd; /* what it costs if it lives to its deadline; GN_PRICE_UNKNOWN */
 };
 void gn_rent_clear(struct gn_rent *r);
 
-/* Durable when they return.  add sets r->id; the token must be new. */
+/*
+ * Durable when they return.  add sets r->id; the token must be new.  set: what is gone stays so;
+ * GN_E_EXISTS then, when r says something else.
+ */
 GN_MUST int gn_store_add_lease(struct gn_store *s, struct gn_rent *r, struct gn_err *err);
 GN_MUST int gn_store_set_lease(struct gn_store *s, const struct gn_rent *r, struct gn_err *err);
 
