@@ -7,8 +7,7 @@
 #include "values.h"
 
 /* Words for clouds that people will try; each needs an entry of its own in config.yaml, later. */
-static const char *const later[] = {"aws",   "ec2",   "gcp",       "gce",
-                                    "azure", "colab", "openstack", "lambda"};
+static const char *const later[] = {"gcp", "gce", "azure", "colab", "openstack"};
 
 /* Clouds by their own names, with nothing configured. */
 static const struct {

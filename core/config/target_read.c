@@ -24,9 +24,10 @@ static const struct {
 #define GN_PROVIDER(name, alias) {#name, GN_TARGET_CLOUD},
 #include "gnrrun/providers.def"
 #undef GN_PROVIDER
-    {"ec2", GN_TARGET_LATER},       {"gce", GN_TARGET_LATER},   {"azure", GN_TARGET_LATER},
-    {"openstack", GN_TARGET_LATER}, {"colab", GN_TARGET_LATER}, {"lambda", GN_TARGET_LATER},
-    {"runpod", GN_TARGET_LATER},    {"e2e", GN_TARGET_LATER},   {"digitalocean", GN_TARGET_LATER},
+    {"gce", GN_TARGET_LATER},       {"azure", GN_TARGET_LATER},
+    {"openstack", GN_TARGET_LATER}, {"colab", GN_TARGET_LATER},
+    {"lambda", GN_TARGET_LATER},    {"runpod", GN_TARGET_LATER},
+    {"e2e", GN_TARGET_LATER},       {"digitalocean", GN_TARGET_LATER},
 };
 
 static int read_checked(const struct gn_reading *in, const struct gn_yaml_node *n, char **to,

@@ -213,9 +213,9 @@ class Doctor(kit.Case):
         self.assertEqual(row["health"], "warning")
 
     def test_a_target_of_a_later_version(self):
-        self.write(".config/gnrrun/config.yaml", "targets: {cloud: {type: ec2}}\n")
+        self.write(".config/gnrrun/config.yaml", "targets: {cloud: {type: colab}}\n")
         rows = self.of(self.findings("cloud", status=102), "target")
-        self.assertIn("ec2", rows[0]["text"])
+        self.assertIn("colab", rows[0]["text"])
 
     def test_the_local_target(self):
         self.assertEqual(self.of(self.findings("local"), "target")[0]["health"], "ok")

@@ -1,7 +1,7 @@
 /*
  * ops - one call of a provider: ops TYPE [KEY=VALUE]... CALL [ARGUMENTS]
  *
- *     check | offers GPUS | create NAME TOKEN MACHINE REGION ZONE [again] | poll NAME [ID [REGION [ZONE]]]
+ *     check | offers GPUS | create NAME TOKEN MACHINE REGION ZONE [again] [spot] | poll NAME [ID [REGION [ZONE]]]
  *     wake, destroy likewise | list
  *
  * Writes what came of it as lines "WORD KEY=VALUE ...", or "error CODE MESSAGE".
@@ -64,10 +64,14 @@ static int on_one(struct gn_provider *p, const struct gn_ctx *ctx, int argc, cha
 static int make(struct gn_provider *p, const struct gn_ctx *ctx, int argc, char **argv,
                 struct gn_err *err)
 {
-    struct gn_lease_spec spec = {.token = argv[2], .again = argc > 6};
+    struct gn_lease_spec spec = {.token = argv[2]};
     struct gn_lease l = {.state = GN_LEASE_INTENT};
     int rc;
 
+    for (int i = 6; i < argc; i++) {
+        spec.again = spec.again || strcmp(argv[i], "again") == 0;
+        spec.offer.spot = spec.offer.spot || strcmp(argv[i], "spot") == 0;
+    }
     spec.owner = "asha";
     spec.run = "mnist-7";
     spec.deadline_s = ctx->wall_s(ctx) + 7200;

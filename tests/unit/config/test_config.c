@@ -91,7 +91,7 @@ static void targets_of_every_kind_are_read(void **state)
               "  cluster: {host: login, scheduler: slurm, partition: gpu, account: a1, modules: "
               "[cuda/12.2, gcc], setup: ulimit -c 0, submit: [--constraint=v100]}\n"
               "  plain: {host: h, scheduler: direct}\n"
-              "  aws: {type: ec2, region: ap-south-1, odd: [1, {a: b}]}\n");
+              "  aws: {type: colab, region: ap-south-1, odd: [1, {a: b}]}\n");
     const struct gn_target *t = c.targets;
 
     (void)state;
@@ -133,7 +133,7 @@ static void targets_of_every_kind_are_read(void **state)
     assert_null(t[6].scheduler);
     assert_int_equal(t[6].type, GN_TARGET_SSH);
     assert_int_equal(t[7].type, GN_TARGET_LATER);
-    assert_string_equal(t[7].type_name, "ec2");
+    assert_string_equal(t[7].type_name, "colab");
     assert_int_equal(c.notes.n, 1);
     gn_config_clear(&c);
 }

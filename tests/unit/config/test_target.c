@@ -74,7 +74,7 @@ static void an_unknown_or_odd_name_is_refused(void **state)
 
     refused(k, &c, "ravn", "no target is called 'ravn'", "did you mean 'ravan'?");
     refused(k, &c, "clutser", "no target is called 'clutser'", "did you mean 'cluster'?");
-    refused(k, &c, "aws", "no target is called 'aws'",
+    refused(k, &c, "colab", "no target is called 'colab'",
             "this version knows this machine and hosts that ssh can reach");
     refused(k, &c, "elsewhere.example", "no target is called 'elsewhere.example'",
             "'gnrrun targets' lists them; a host that is not among them: user@host");
