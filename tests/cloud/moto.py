@@ -109,22 +109,36 @@ def error(code, message="because"):
 
 class Proxy:
     """seen: [(action, {key: value}, headers)].  script: {action: [step]}, a step is None (pass), "lose" (done, not told),
-    "cut" (half of the answer), or (status, body[, headers]) without a word to moto.  other: for GETs."""
+    "cut" (half of the answer), "half" (the same, as if it were all), "late" (done, and a 500 said), or (status, body[, headers]) without a word to moto.
+    before: called with action and form where the script says nothing, tells the step.  after: called with each action that was done, its form and
+    what moto said."""
 
     def __init__(self, port):
-        self.seen, self.script, self.gets = [], {}, {}
+        self.seen, self.script, self.before, self.after = [], {}, None, None
+        self.lock, self.open = threading.Lock(), 0
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self):
+                with proxy.lock:
+                    proxy.open += 1
+                try:
+                    self.carry()
+                finally:
+                    with proxy.lock:
+                        proxy.open -= 1
+
+            def carry(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True)) if body[:1] != b"{" else json.loads(body)
                 action = self.headers.get("X-Amz-Target") or form.get("Action") or self.path
                 proxy.seen.append((action, form, dict(self.headers)))
                 steps = proxy.script.get(action) or []
                 step = steps.pop(0) if steps else None
+                if proxy.before and step is None:
+                    step = proxy.before(action, form)
                 if isinstance(step, tuple):
                     self.reply(step[0], step[1], step[2] if len(step) > 2 else {})
                     return
@@ -136,12 +150,16 @@ class Proxy:
                 r = c.getresponse()
                 text = r.read()
                 c.close()
+                if proxy.after and r.status == 200:
+                    proxy.after(action, form, text.decode("utf-8", "replace"))
                 if step == "lose":
                     self.close_connection = True
                     self.connection.shutdown(socket.SHUT_RDWR)
                 elif step == "cut":
                     self.reply(r.status, text[:len(text) // 2], {"Content-Length": str(len(text))})
                     self.close_connection = True
+                elif step == "late":
+                    self.reply(500, b"oops")
                 elif step == "half":
                     self.reply(r.status, text[:len(text) // 2])
                 else:
@@ -151,8 +169,11 @@ class Proxy:
                 self.send_response_only(status)
                 for k, v in {"Date": self.date_time_string(), "Content-Length": str(len(text)), **dict(headers)}.items():
                     self.send_header(k, v)
-                self.end_headers()
-                self.wfile.write(text)
+                try:
+                    self.end_headers()
+                    self.wfile.write(text)
+                except OSError:  # who asked is dead
+                    self.close_connection = True
 
             do_GET = do_POST = answer
 
@@ -162,6 +183,11 @@ class Proxy:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = "http://127.0.0.1:%d" % self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def settle(self):
+        """Until nothing is on its way any more: who asked may be dead, what was asked is still done."""
+        while self.open:
+            time.sleep(0.01)
 
     def stop(self):
         self.server.shutdown()
