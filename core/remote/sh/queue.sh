@@ -118,14 +118,14 @@ from_queue() {
     # what it wrote on another host may take a while to be seen on this one: it may have begun and ended since
     over,none)
         state=starting
-        said_long_ago && lost_by killed
+        said_long_ago && lost_by "$1"
         ;;
     # it was submitted after that was said, or nothing was said yet
     ,none)
         state=queued
         [ "$asked" -gt $((q_at + 30)) ] && said_long_ago && lost vanished
         ;;
-    over,* | ,*) [ "$asked" -gt $((start + 30)) ] && said_long_ago && lost_by killed ;;
+    over,* | ,*) [ "$asked" -gt $((start + 30)) ] && said_long_ago && lost_by "$1" ;;
     esac
     [ "$state" = lost ] || from_exit "$1" || :
 }
@@ -134,9 +134,13 @@ said_long_ago() {
     [ "$asked" -gt 0 ] && [ $(($(now) - asked)) -ge 30 ]
 }
 
-# lost_by OTHERWISE: the queue may have said why.
+# lost_by DIR: the queue may have said why, or its daemon in the job's own log.
 lost_by() {
-    [ "$q_why" != - ] || q_why=$1
+    case $q_why in - | killed)
+        q_why=killed
+        if grep -q -e 'exceeded memory limit' -e 'oom-kill event' "$1/batch.out" 2>/dev/null; then q_why=memory; fi
+        ;;
+    esac
     lost "$q_why"
 }
 
