@@ -31,13 +31,15 @@ def wait_until(what, test, seconds=20):
 class World:
     """home: the laptop's; far: the home over there; project: where commands are typed."""
 
-    def __init__(self, relay=False, options=(), far_env=""):
+    def __init__(self, relay=False, options=(), far_env="", prepare=None):
         self.dir = tempfile.mkdtemp(prefix="gn-e2e-")
         os.chmod(self.dir, 0o755)
         self.far = os.path.join(self.dir, "far")
         os.mkdir(self.far, 0o700)
         self.sshd = sshd_module.Sshd(os.path.join(self.dir, "sshd"),
                                      ["SetEnv HOME=%s %s" % (self.far, far_env), "MaxStartups 100:30:200", *options], ttl=1500)
+        if prepare:
+            prepare(self.sshd)
         self.sshd.start()
         self.relay = sshd_module.Relay(self.sshd.port) if relay else None
         self.home = self.sshd.client("ravan", port=self.relay.port if relay else None)
@@ -142,9 +144,10 @@ class Case(unittest.TestCase):
     relay = False
     options = ()
     far_env = ""
+    prepare = None  # what is done to the server before it starts
 
     def setUp(self):
-        self.w = World(self.relay, self.options, self.far_env)
+        self.w = World(self.relay, self.options, self.far_env, self.prepare)
         self.addCleanup(self.w.close)
 
     def good(self, p, code=0):

@@ -231,6 +231,33 @@ class Sshd:
         self.close()
 
 
+def why_no_pam():
+    """The reason why no server with PAM can be had here, or None."""
+    if os.getuid() != 0:
+        return "PAM needs root"
+    if not os.path.exists("/usr/include/security/pam_modules.h"):
+        return "no PAM headers: apt-get install libpam0g-dev"
+    if not (shutil.which("cc") or shutil.which("gcc")) or not shutil.which("unshare"):
+        return "no C compiler or no unshare"
+    if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode:
+        return "no mount namespace can be made here"
+    return None
+
+
+def use_pam(s, module_args):
+    """Before it is started: what pam_gnrrun.c asks counts; s.count(): how often it asked."""
+    module, pam, count = (os.path.join(s.dir, n) for n in ("pam_gnrrun.so", "pam", "count"))
+    subprocess.run([shutil.which("cc") or "gcc", "-O1", "-fPIC", "-shared", "-o", module,
+                    os.path.join(os.path.dirname(os.path.abspath(__file__)), "pam_gnrrun.c")], check=True)
+    write(pam, "auth requisite %s %s count=%s\naccount required pam_permit.so\n"
+          "session required pam_permit.so\n" % (module, module_args, count), 0o644)
+    s.options = ["UsePAM yes", *s.options]
+    s.command = ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                 "mount --bind '%s' /etc/pam.d/sshd && exec \"$@\"" % pam, "sh"]
+    s.count = lambda: read(count).count("attempt")
+    return s
+
+
 class Relay:
     """A TCP relay on the loopback with a delay, cuts and stalls; or to be put before any server.
 

@@ -696,26 +696,9 @@ def test_the_banner_is_shown_once_and_made_safe():
 
 def pam_server(module_args, options):
     """A server with PAM: needs root, a compiler and PAM's headers."""
-    if os.getuid() != 0:
-        raise Skip("PAM needs root")
-    if not os.path.exists("/usr/include/security/pam_modules.h"):
-        raise Skip("no PAM headers: apt-get install libpam0g-dev")
-    cc = shutil.which("cc") or shutil.which("gcc")
-    if not cc or not shutil.which("unshare"):
-        raise Skip("no C compiler or no unshare")
-    if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode:
-        raise Skip("no mount namespace can be made here")
-    s = Sshd(options=["UsePAM yes"] + options)
-    module, pam, count = (os.path.join(s.dir, n) for n in ("pam_gnrrun.so", "pam", "count"))
-    subprocess.run([cc, "-O1", "-fPIC", "-shared", "-o", module,
-                    os.path.join(HERE, "pam_gnrrun.c")], check=True)
-    write(pam, "auth requisite %s %s count=%s\naccount required pam_permit.so\n"
-          "session required pam_permit.so\n" % (module, module_args, count), 0o644)
-    s.command = ["unshare", "-m", "--propagation", "private", "sh", "-c",
-                 "mount --bind '%s' /etc/pam.d/sshd && exec \"$@\"" % pam, "sh"]
-    s.count = lambda: read(count).count("attempt")
-    s.start()
-    return s
+    if sshd.why_no_pam():
+        raise Skip(sshd.why_no_pam())
+    return sshd.use_pam(Sshd(options=options), module_args).start()
 
 
 def test_two_factors_key_then_password_then_code():
