@@ -46,6 +46,14 @@ static void name_prompt(const char *prompt, struct gn_buf *out)
     gn_buf_addsafe(out, prompt + start, len - start, 120);
 }
 
+bool gn_ask_can(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    gn_fs_close(fd);
+    return fd >= 0;
+}
+
 static int nobody(const struct gn_question *q, struct gn_err *err)
 {
     struct gn_buf b = GN_BUF_INIT(1024);

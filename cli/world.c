@@ -10,6 +10,8 @@
 #include "gnrrun/fs.h"
 #include "gnrrun/mem.h"
 
+#define SELF "/proc/self/exe" /* also after another version took its name */
+
 static const char *world_env(const struct gn_ctx *ctx, const char *name)
 {
     (void)ctx;
@@ -110,12 +112,14 @@ int gn_world_open(struct gn_world *w, struct gn_ui *ui, struct gn_err *err)
         .state_dir = w->state_dir,
         .cache_dir = w->cache_dir,
         .cwd = w->cwd,
+        .exe = access(SELF, X_OK) == 0 ? SELF : NULL,
         .env = world_env,
         .mono_ms = world_mono_ms,
         .wall_s = world_wall_s,
         .event = world_event,
         .event_arg = ui,
         .ask = gn_ask,
+        .alone = !gn_ask_can(),
         .interrupts = gn_signals_count(),
         .wake_fd = gn_signals_fd(),
         .arg = w,

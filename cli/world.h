@@ -31,6 +31,9 @@ void gn_signals_forget(void);
 
 /* --- questions (ask.c) ----------------------------------------------------------------------- */
 
+/* Is there a terminal to ask at? */
+bool gn_ask_can(void);
+
 int gn_ask(const struct gn_ctx *ctx, const struct gn_question *q, struct gn_buf *out,
            struct gn_err *err);
 /* Put the terminal back as it was; safe in a signal handler. */

@@ -43,12 +43,13 @@ struct gn_question {
 };
 
 struct gn_ctx {
-    const char *home;                                               /* $HOME */
-    const char *user;                                               /* the local user's name */
-    const char *config_dir;                                         /* $XDG_CONFIG_HOME/gnrrun */
-    const char *state_dir;                                          /* $XDG_STATE_HOME/gnrrun */
-    const char *cache_dir;                                          /* $XDG_CACHE_HOME/gnrrun */
-    const char *cwd;                                                /* where the user stands */
+    const char *home;       /* $HOME */
+    const char *user;       /* the local user's name */
+    const char *config_dir; /* $XDG_CONFIG_HOME/gnrrun */
+    const char *state_dir;  /* $XDG_STATE_HOME/gnrrun */
+    const char *cache_dir;  /* $XDG_CACHE_HOME/gnrrun */
+    const char *cwd;        /* where the user stands */
+    const char *exe;        /* this program, for another process of it; NULL: none is started */
     const char *(*env)(const struct gn_ctx *ctx, const char *name); /* NULL when unset */
 
     int64_t (*mono_ms)(const struct gn_ctx *ctx); /* runs on while the clock is set */
@@ -60,6 +61,7 @@ struct gn_ctx {
     /* Answer into out (a ceiling of its own; the caller wipes it).  GN_E_AUTH when nobody can be asked. */
     int (*ask)(const struct gn_ctx *ctx, const struct gn_question *q, struct gn_buf *out,
                struct gn_err *err);
+    bool alone; /* it is known that nobody can be asked */
 
     /* Times Ctrl-C was pressed; waits look at it and at wake_fd (readable after each; -1: none). */
     const volatile sig_atomic_t *interrupts;

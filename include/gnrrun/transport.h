@@ -54,7 +54,7 @@ struct gn_stream {
 };
 
 struct gn_transport_ops {
-    const char *name; /* "local", "ssh" */
+    const char *name; /* "local", "ssh", "keep" */
     /* Run command by the login shell (ssh) or by /bin/sh -c (local).  pty NULL: none.  Over ssh a
      * NULL command is the login shell itself. */
     int (*exec)(struct gn_transport *t, const char *command, const struct gn_pty *pty,
@@ -94,6 +94,8 @@ GN_MUST int gn_transport_local(const struct gn_ctx *ctx, struct gn_transport **o
 struct gn_ssh_opts {
     bool accept_new;   /* --accept-new-host-key: write an unknown key down, never a changed one */
     bool nobody_there; /* a reconnection: ask nothing, GN_E_AUTH with needs-a-person hint instead */
+    bool *person;      /* if not NULL: set where one would be asked to log in, who then is not */
+    bool *refused;     /* if not NULL: set where a server refused who we are; sites count that */
 };
 
 /* Connect, verify every hop's key, log in.  Messages begin with the target's name. */

@@ -84,6 +84,8 @@ static int refused(struct gn_login *l, unsigned methods, struct gn_err *err)
 {
     struct gn_buf tried = GN_BUF_INIT(600), takes = GN_BUF_INIT(200);
 
+    if (l->opts->refused)
+        *l->opts->refused = true;
     for (size_t i = 0; i < l->tried.n; i++)
         gn_buf_addf(&tried, "%s%s", i ? ", " : "", l->tried.v[i]);
     if (!l->tried.n)
@@ -105,6 +107,8 @@ static int broken(struct gn_login *l, struct gn_err *err)
     const char *why = ssh_get_error(l->hop->session);
 
     if (why && strstr(why, "Too many authentication failures")) {
+        if (l->opts->refused)
+            *l->opts->refused = true;
         gn_err_set(err, GN_E_AUTH, "'%s' hung up after too many keys", l->hop->who);
         return gn_err_hint(err,
                            "name the right key: IdentityFile and IdentitiesOnly yes for '%s' "
@@ -118,6 +122,7 @@ struct method {
     unsigned bit;
     const char *name; /* for "tried"; NULL: it adds its own */
     bool wanted;
+    bool person; /* only one can answer what is asked */
     int (*run)(struct gn_login *l, int *result, struct gn_err *err);
 };
 
@@ -134,10 +139,10 @@ static int one_pass(struct gn_login *l, unsigned *done, int *result, struct gn_e
 {
     const struct gn_sshconf *c = &l->hop->conf;
     const struct method methods[] = {
-        {SSH_AUTH_METHOD_PUBLICKEY, NULL, c->pubkey_auth, gn_login_keys},
-        {SSH_AUTH_METHOD_GSSAPI_MIC, "GSSAPI", c->gssapi_auth, run_gssapi},
-        {SSH_AUTH_METHOD_INTERACTIVE, "questions", c->kbdint_auth, gn_login_kbdint},
-        {SSH_AUTH_METHOD_PASSWORD, "password", c->password_auth, gn_login_password},
+        {SSH_AUTH_METHOD_PUBLICKEY, NULL, c->pubkey_auth, false, gn_login_keys},
+        {SSH_AUTH_METHOD_GSSAPI_MIC, "GSSAPI", c->gssapi_auth, false, run_gssapi},
+        {SSH_AUTH_METHOD_INTERACTIVE, "questions", c->kbdint_auth, true, gn_login_kbdint},
+        {SSH_AUTH_METHOD_PASSWORD, "password", c->password_auth, true, gn_login_password},
     };
 
     *result = SSH_AUTH_DENIED;
@@ -148,7 +153,9 @@ static int one_pass(struct gn_login *l, unsigned *done, int *result, struct gn_e
 
         if (!m->wanted || !(offered & m->bit) || (*done & m->bit))
             continue;
-        rc = m->run(l, result, err);
+        rc = m->person ? gn_login_leave(l, err) : GN_OK;
+        if (rc == GN_OK)
+            rc = m->run(l, result, err);
         if (rc != GN_OK)
             return rc;
         if (m->name)

@@ -82,8 +82,7 @@ void gn_ssh_expect(struct gn_transport *t, unsigned n)
     }
 }
 
-/* The first that was opened ahead; NULL when there is none. */
-static struct gn_channel *take_ahead(struct gn_ssh *ssh)
+struct gn_channel *gn_channel_take_ahead(struct gn_ssh *ssh)
 {
     struct gn_channel *s = ssh->n_ahead ? ssh->ahead[0] : NULL;
 
@@ -99,7 +98,7 @@ static int open_stream(struct gn_ssh *ssh, gn_step_fn step, struct request *r,
     int64_t wait = 50;
 
     for (;;) {
-        struct gn_channel *ahead = step == step_session ? take_ahead(ssh) : NULL;
+        struct gn_channel *ahead = step == step_session ? gn_channel_take_ahead(ssh) : NULL;
         struct gn_channel *s = ahead ? ahead : gn_channel_new(ssh, err);
         int64_t began;
         int rc;

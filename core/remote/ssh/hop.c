@@ -59,7 +59,7 @@ bool gn_hop_work(struct gn_hop *h)
  * Ask for a sign of life when nothing came for a while.  The request is only queued
  * (the session is non-blocking): a dead line cannot hold us up here.
  */
-static void keep_alive(struct gn_hop *h, const struct gn_ctx *ctx)
+void gn_hop_keep_alive(struct gn_hop *h, const struct gn_ctx *ctx)
 {
     int64_t now = ctx->mono_ms(ctx);
     int64_t every =
@@ -121,7 +121,7 @@ int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx, 
         if (end >= 0 && ctx->mono_ms(ctx) >= end)
             return rc;
         if (h->event) {
-            keep_alive(h, ctx);
+            gn_hop_keep_alive(h, ctx);
             if (!ssh_is_connected(h->session))
                 return gn_hop_lost(h, err);
         }

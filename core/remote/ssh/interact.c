@@ -12,17 +12,31 @@
 #define PROMPTS_MAX 20
 #define ANSWER_MAX  1024
 
+int gn_login_leave(struct gn_login *l, struct gn_err *err)
+{
+    bool nobody = l->opts->nobody_there || l->hop->conf.batch_mode || l->ctx->alone;
+
+    if (!nobody && !l->opts->person)
+        return GN_OK;
+    gn_err_set(err, GN_E_AUTH, "'%s' wants an answer from a person", l->hop->who);
+    if (!nobody)
+        *l->opts->person = true;
+    else if (l->opts->nobody_there)
+        gn_err_hint(err, "attach again from a terminal: gnrrun attach");
+    else
+        gn_err_hint(err, l->hop->conf.batch_mode
+                             ? "BatchMode is set in the ssh configuration"
+                             : "there is no terminal to ask; a key in ssh-agent needs none");
+    return err->code;
+}
+
 int gn_login_ask(struct gn_login *l, const struct gn_question *q, struct gn_buf *answer,
                  struct gn_err *err)
 {
-    int rc;
+    int rc = gn_login_leave(l, err);
 
-    if (l->opts->nobody_there || l->hop->conf.batch_mode) {
-        gn_err_set(err, GN_E_AUTH, "'%s' wants an answer from a person", l->hop->who);
-        return gn_err_hint(err, l->opts->nobody_there
-                                    ? "attach again from a terminal: gnrrun attach"
-                                    : "BatchMode is set in the ssh configuration");
-    }
+    if (rc)
+        return rc;
     rc = l->ctx->ask(l->ctx, q, answer, err);
     if (rc == GN_OK && gn_buf_over(answer))
         rc = gn_err_set(err, GN_E_LIMIT, "the answer is too long");

@@ -339,7 +339,8 @@ static int offer_locked(struct gn_login *l, const char *path, ssh_key pub, int *
         return rc;
     *result = SSH_AUTH_DENIED;
     rc = unlock(l, path, &priv, err);
-    if (rc == GN_E_AUTH) { /* nobody to ask: something else may still do */
+    if (rc == GN_E_AUTH && !(l->opts->person && *l->opts->person)) {
+        /* nobody to ask: something else may still do */
         gn_err_clear(err);
         free(l->locked);
         l->locked = gn_strdup(path);

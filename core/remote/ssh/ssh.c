@@ -1,6 +1,7 @@
 /*
  * ssh.c - the SSH transport: a chain of authenticated hops, streams on the last.
  */
+#include "serve.h"
 #include "ssh_private.h"
 
 #include <signal.h>
@@ -207,6 +208,43 @@ static void ignore_sigpipe(void)
     }
 }
 
+/* All hosts on the way, the target the last, as far as the configuration says. */
+static int find_way(struct gn_ssh *s, const struct gn_target *target, const struct gn_ctx *ctx,
+                    struct gn_err *err)
+{
+    int rc = add_hop(s, target->host ? target->host : target->name, target->user, target->port, ctx,
+                     err);
+
+    if (rc == GN_OK) {
+        override(&s->hops[0]->conf, target, ctx);
+        rc = add_jumps(s, ctx, err);
+    }
+    reverse(s);
+    return rc;
+}
+
+int gn_ssh_way(const struct gn_ctx *ctx, const struct gn_target *target, struct gn_buf *out,
+               struct gn_err *err)
+{
+    struct gn_ssh *s = gn_new(struct gn_ssh);
+    int rc;
+
+    s->base.ops = &ssh_ops;
+    rc = find_way(s, target, ctx, err);
+    for (size_t i = 0; rc == GN_OK && i < s->n; i++) {
+        const struct gn_sshconf *c = &s->hops[i]->conf;
+
+        gn_buf_addf(out, "%s %s@%s:%d %s %s", c->alias, c->user, c->hostname, c->port,
+                    c->host_key_alias ? c->host_key_alias : "-",
+                    c->identity_agent ? c->identity_agent : "-");
+        for (size_t k = 0; k < c->identity_files.n; k++)
+            gn_buf_addf(out, " %s", c->identity_files.v[k]);
+        gn_buf_addf(out, "\n%s\n", is_none(c->proxy_command) ? "-" : c->proxy_command);
+    }
+    ssh_close(&s->base);
+    return rc;
+}
+
 int gn_transport_ssh(const struct gn_ctx *ctx, const struct gn_target *target,
                      const struct gn_ssh_opts *opts, struct gn_transport **out, struct gn_err *err)
 {
@@ -219,13 +257,7 @@ int gn_transport_ssh(const struct gn_ctx *ctx, const struct gn_target *target,
     s = gn_new(struct gn_ssh);
     s->base.ops = &ssh_ops;
     ignore_sigpipe();
-    rc = add_hop(s, target->host ? target->host : target->name, target->user, target->port, ctx,
-                 err);
-    if (rc == GN_OK) {
-        override(&s->hops[0]->conf, target, ctx);
-        rc = add_jumps(s, ctx, err);
-    }
-    reverse(s);
+    rc = find_way(s, target, ctx, err);
     for (size_t i = 0; rc == GN_OK && i < s->n; i++) {
         int fd;
 

@@ -78,6 +78,9 @@ void gn_hop_note_rtt(struct gn_hop *h, int64_t us);
 GN_MUST int gn_hop_wait(struct gn_hop *h, int64_t timeout_ms, const struct gn_ctx *ctx,
                         struct gn_err *err);
 
+/* Ask for a sign of life when nothing came for a while.  Never waits. */
+void gn_hop_keep_alive(struct gn_hop *h, const struct gn_ctx *ctx);
+
 /* Let libssh read and write what it can; false when the connection is gone. */
 bool gn_hop_work(struct gn_hop *h);
 
@@ -122,6 +125,9 @@ void gn_keyring_clear(struct gn_keyring *r);
 /* interact.c */
 GN_MUST int gn_login_kbdint(struct gn_login *l, int *result, struct gn_err *err);
 GN_MUST int gn_login_password(struct gn_login *l, int *result, struct gn_err *err);
+/* Before anything is begun that only a person can end, since sites count what is begun: GN_E_AUTH when
+ * nobody is there, or when it is left to another. */
+GN_MUST int gn_login_leave(struct gn_login *l, struct gn_err *err);
 /* Ask the person; GN_E_AUTH when nobody is there. */
 GN_MUST int gn_login_ask(struct gn_login *l, const struct gn_question *q, struct gn_buf *answer,
                          struct gn_err *err);
@@ -143,6 +149,8 @@ struct gn_ssh {
     /* Asked to be opened before anybody needs them: the next commands find them open. */
     struct gn_channel *ahead[GN_AHEAD_MAX];
     size_t n_ahead;
+    size_t most; /* sessions the server had open when it refused one ahead; 0: it never did */
+    int64_t refused_ms; /* when that was */
 };
 
 #define GN_ERR_TAIL ((size_t)4096)
@@ -158,6 +166,7 @@ struct gn_channel {
     size_t kept_at;
     char tail[GN_ERR_TAIL + 1];
     size_t tail_len;
+    uint64_t err_came; /* bytes of stderr so far */
     uint32_t window;   /* the most that was ever free of what the server takes without a word */
     uint64_t came;     /* bytes that were read */
     uint64_t widen_at; /* so many of them, and more is asked for at a time */
@@ -171,6 +180,9 @@ struct gn_channel {
 /* stream.c: one whose channel is not open yet; closed by its ops. */
 struct gn_channel *gn_channel_new(struct gn_ssh *ssh, struct gn_err *err);
 bool gn_channel_is_up(struct gn_channel *s);
+/* Hand over what can go now, *taken bytes of it. */
+GN_MUST int gn_channel_put(struct gn_channel *s, const void *data, size_t len, size_t *taken,
+                           struct gn_err *err);
 
 /* channel.c */
 
@@ -178,6 +190,8 @@ bool gn_channel_is_up(struct gn_channel *s);
 GN_MUST int gn_channel_open(struct gn_hop *h, gn_step_fn open, void *arg, ssh_channel ch,
                             const struct gn_ctx *ctx, struct gn_err *err);
 void gn_ssh_expect(struct gn_transport *t, unsigned n);
+/* The first that was opened ahead; NULL when there is none. */
+struct gn_channel *gn_channel_take_ahead(struct gn_ssh *ssh);
 int gn_ssh_exec(struct gn_transport *t, const char *command, const struct gn_pty *pty,
                 struct gn_stream **out, const struct gn_ctx *ctx, struct gn_err *err);
 int gn_ssh_forward(struct gn_transport *t, const char *host, int port, struct gn_stream **out,

@@ -98,6 +98,7 @@ static void drain_err(struct gn_channel *s)
             memmove(s->tail, s->tail + drop, s->tail_len - drop);
             s->tail_len -= drop;
         }
+        s->err_came += len;
         memcpy(s->tail + s->tail_len, piece, len);
         s->tail_len += len;
         s->tail[s->tail_len] = 0;
@@ -201,6 +202,25 @@ static size_t stream_room(struct gn_stream *base)
     return most - used < left ? (size_t)(most - used) : left;
 }
 
+int gn_channel_put(struct gn_channel *s, const void *data, size_t len, size_t *taken,
+                   struct gn_err *err)
+{
+    int n = 0;
+
+    *taken = 0;
+    if (!gn_channel_is_up(s))
+        return lost(s, err);
+    if (is_flushed(s) && on_its_way(s) < most_on_its_way(s))
+        n = ssh_channel_write(s->ch, data, (uint32_t)(len > PIECE ? PIECE : len));
+    if (n < 0 && gn_channel_is_up(s))
+        return gn_err_set(err, GN_E_PROTO, "the command on '%s' ended while it was written to",
+                          s->hop->who);
+    if (n < 0)
+        return lost(s, err);
+    *taken = (size_t)n;
+    return GN_OK;
+}
+
 static int stream_write(struct gn_stream *base, const void *data, size_t len,
                         const struct gn_ctx *ctx, struct gn_err *err)
 {
@@ -209,24 +229,19 @@ static int stream_write(struct gn_stream *base, const void *data, size_t len,
     int64_t quiet_ms = 0;
 
     while (len > 0) {
-        uint32_t piece = (uint32_t)(len > PIECE ? PIECE : len);
         bool any;
-        int n, rc = keep(s, &any, err);
+        size_t n;
+        int rc = keep(s, &any, err);
 
         if (rc != GN_OK)
             return rc;
         if (gn_interrupted(ctx))
             return gn_err_set(err, GN_E_CANCEL, "interrupted");
-        if (!gn_channel_is_up(s))
-            return lost(s, err);
-        n = on_its_way(s) >= most_on_its_way(s) ? 0 : ssh_channel_write(s->ch, p, piece);
-        if (n < 0 && gn_channel_is_up(s))
-            return gn_err_set(err, GN_E_PROTO, "the command on '%s' ended while it was written to",
-                              s->hop->who);
-        if (n < 0)
-            return lost(s, err);
+        rc = gn_channel_put(s, p, len, &n, err);
+        if (rc != GN_OK)
+            return rc;
         p += n;
-        len -= (size_t)n;
+        len -= n;
         if (n > 0)
             quiet_ms = 0;
         /* A full queue in libssh is a full line: let it run off first. */
