@@ -3,6 +3,7 @@
 
 #include "cli/cmd.h"
 #include "cli/engine.h"
+#include "gnrrun/keep.h"
 
 static const char *const head[] = {"TARGET", "TYPE", "HOST", "SET IN"};
 
@@ -64,6 +65,50 @@ static int list(struct gn_cli *c, const struct gn_config *cfg, const struct gn_s
     return rc;
 }
 
+/* Of each, of a pool each host: whoever uses it loses it. */
+static int disconnect(struct gn_cli *c, const struct gn_target *t, struct gn_err *err)
+{
+    bool was = false;
+    int rc = GN_OK;
+
+    for (size_t i = 0; !rc && i < t->hosts.n; i++) {
+        struct gn_target member;
+
+        gn_target_member(t, i, &member);
+        rc = disconnect(c, &member, err);
+        gn_target_clear(&member);
+    }
+    if (rc || t->hosts.n || t->type != GN_TARGET_SSH)
+        return rc;
+    rc = gn_keep_end(c->ctx, t, &was, err);
+    if (!rc && c->json) {
+        struct gn_json *j = gn_json_object();
+
+        gn_json_set_str(j, "target", t->name);
+        gn_json_set_bool(j, "disconnected", was);
+        gn_ui_json(c->ui, j);
+    } else if (!rc && (was || c->args.words.n)) {
+        gn_ui_say(c->ui, was ? "disconnected from '%s'" : "no connection to '%s' is kept", t->name);
+    }
+    return rc;
+}
+
+static int disconnect_all(struct gn_cli *c, const struct gn_config *cfg,
+                          const struct gn_strs *names, struct gn_err *err)
+{
+    int rc = GN_OK;
+
+    for (size_t i = 0; !rc && i < names->n; i++) {
+        struct gn_target t = {0};
+
+        rc = gn_target_resolve(c->ctx, cfg, names->v[i], &t, err);
+        if (!rc)
+            rc = disconnect(c, &t, err);
+        gn_target_clear(&t);
+    }
+    return rc;
+}
+
 int cmd_targets(struct gn_cli *c, struct gn_err *err)
 {
     struct gn_config cfg = {0};
@@ -76,7 +121,9 @@ int cmd_targets(struct gn_cli *c, struct gn_err *err)
         gn_strs_copy(&names, &c->args.words);
     else
         rc = gn_target_names(c->ctx, &cfg, &names, err);
-    if (!rc && gn_args_has(&c->args, "check"))
+    if (!rc && gn_args_has(&c->args, "disconnect"))
+        rc = disconnect_all(c, &cfg, &names, err);
+    else if (!rc && gn_args_has(&c->args, "check"))
         rc = cmd_targets_check(c, &cfg, &names, err);
     else if (!rc)
         rc = list(c, &cfg, &names, err);

@@ -9,11 +9,14 @@
 #include "cli/help.h"
 #include "cli/world.h"
 #include "gnrrun/fs.h"
+#include "gnrrun/keep.h"
+
+#define KEEP_FD 3 /* as who starts it has it: core/remote/keep/start.c */
 
 /* What the words ask for, before any option is read. */
 struct request {
     const struct gn_command *command;
-    enum { RUN_IT, SHOW_VERSION, SHOW_HELP, COMPLETE } what;
+    enum { RUN_IT, SHOW_VERSION, SHOW_HELP, COMPLETE, KEEP } what;
     bool named; /* the command was named */
     int argc;   /* words without the command's name */
     char **argv;
@@ -46,6 +49,8 @@ static void understand(int argc, char **argv, struct request *r)
         r->what = COMPLETE;
         r->argc = argc - i - 1;
         r->argv = argv + i + 1;
+    } else if (!strcmp(argv[i], "__keep")) {
+        r->what = KEEP;
     } else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help") ||
                (!strcmp(argv[i], "help") && access("help", F_OK) != 0)) {
         const struct gn_command *c = i + 1 < argc ? gn_command_find(argv[i + 1]) : NULL;
@@ -203,6 +208,25 @@ static int complete(const struct request *r)
     return status;
 }
 
+/* A process that another of us started, to hold a connection: it has no user of its own. */
+static int keep(const struct request *r)
+{
+    struct gn_err err = GN_ERR_INIT;
+    struct gn_world world = {0};
+    struct gn_args none = {.tables = r->command->options};
+    struct gn_ui *ui = make_ui(&none, &gn_ctx_none);
+    int rc = gn_world_open(&world, ui, &err);
+
+    if (!rc) {
+        world.ctx.event = NULL;
+        world.ctx.ask = gn_ctx_none.ask;
+        rc = gn_keep_main(&world.ctx, KEEP_FD, &err);
+    }
+    gn_ui_free(ui);
+    gn_world_close(&world);
+    return rc ? gn_exit_of(rc) : GN_EXIT_OK;
+}
+
 static int show(const struct request *r, bool asked)
 {
     struct gn_buf out = GN_BUF_INIT((size_t)64 << 10);
@@ -242,6 +266,8 @@ int main(int argc, char **argv)
         return show(&r, argc > 1);
     case COMPLETE:
         return complete(&r);
+    case KEEP:
+        return keep(&r);
     case RUN_IT:
         break;
     }

@@ -119,6 +119,7 @@ static const struct gn_opt sweep[] = {
 
 static const struct gn_opt targets[] = {
     FLAG("check", 0, "connect and say what is there"),
+    FLAG("disconnect", 0, "end the connections that are kept to them"),
     END,
 };
 

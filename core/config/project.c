@@ -169,6 +169,7 @@ static const struct gn_key project_keys[] = {
 
 static const struct gn_key user_keys[] = {
     {"targets", gn_read_targets, 0, 0},
+    {"keep", gn_read_keep, offsetof(struct gn_config, keep_s), 0},
     {"choose", gn_read_later, 0, 0},
 };
 

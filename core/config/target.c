@@ -206,8 +206,8 @@ static bool find_member(const struct gn_config *c, const char *name, struct gn_t
     return found == 1;
 }
 
-int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const char *name,
-                      struct gn_target *out, struct gn_err *err)
+static int resolve(const struct gn_ctx *ctx, const struct gn_config *c, const char *name,
+                   struct gn_target *out, struct gn_err *err)
 {
     struct gn_strs aliases = GN_STRS_INIT;
     int rc = check_word(name, err);
@@ -238,6 +238,16 @@ int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const
         rc = unknown_target(c, &aliases, name, err);
     }
     gn_strs_clear(&aliases);
+    return rc;
+}
+
+int gn_target_resolve(const struct gn_ctx *ctx, const struct gn_config *c, const char *name,
+                      struct gn_target *out, struct gn_err *err)
+{
+    int rc = resolve(ctx, c, name, out, err);
+
+    if (!rc && !out->keep_s)
+        out->keep_s = c->keep_s;
     return rc;
 }
 

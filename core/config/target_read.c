@@ -209,6 +209,7 @@ static const struct gn_key target_keys[] = {
     {"port", gn_read_port, T(port), 0},
     {"jump", read_jump, T(jump), 0},
     {"identity", read_identity, T(identity), 0},
+    {"keep", gn_read_keep, T(keep_s), 0},
     {"workdir", read_workdir, T(workdir), 0},
     {"shared", gn_read_bool, T(shared), 0},
     {"nice", gn_read_nice, T(nice), 0},
@@ -231,7 +232,7 @@ static const struct gn_key target_keys[] = {
 };
 
 /* Keys that would make no sense where the program runs on this machine. */
-static const char *const only_ssh[] = {"host", "hosts", "user", "port", "jump", "identity"};
+static const char *const only_ssh[] = {"host", "hosts", "user", "port", "jump", "identity", "keep"};
 
 static int check_local(const struct gn_reading *in, const struct gn_yaml_node *n,
                        struct gn_err *err)

@@ -296,6 +296,27 @@ int gn_read_seconds(const struct gn_reading *in, const struct gn_yaml_node *n,
     return GN_OK;
 }
 
+int gn_read_keep(const struct gn_reading *in, const struct gn_yaml_node *n,
+                 const struct gn_key *key, void *base, struct gn_err *err)
+{
+    static const char *const yes[] = {"yes", "true", "on"}, *const no[] = {"no", "false", "off"};
+    int64_t v = 0;
+    bool good = n->kind == GN_YAML_SCALAR && gn_parse_seconds(n->text, &v) && v >= 0;
+
+    if (good && v == 0)
+        v = -1;
+    for (size_t i = 0; n->kind == GN_YAML_SCALAR && i < sizeof yes / sizeof *yes; i++) {
+        if (strcmp(n->text, yes[i]) == 0)
+            v = GN_KEEP_S;
+        if (strcmp(n->text, no[i]) == 0)
+            v = -1;
+    }
+    if (!v || v > GN_KEEP_MOST_S)
+        return gn_bad_value(in, n, "a time of at most 30 days such as 8h, or no", err);
+    *(int64_t *)field(key, base) = v;
+    return GN_OK;
+}
+
 int gn_read_env(const struct gn_reading *in, const struct gn_yaml_node *n, const struct gn_key *key,
                 void *base, struct gn_err *err)
 {

@@ -65,6 +65,9 @@ int gn_read_bytes(const struct gn_reading *in, const struct gn_yaml_node *n,
                   const struct gn_key *key, void *base, struct gn_err *err); /* uint64_t */
 int gn_read_seconds(const struct gn_reading *in, const struct gn_yaml_node *n,
                     const struct gn_key *key, void *base, struct gn_err *err); /* int64_t */
+int gn_read_keep(const struct gn_reading *in, const struct gn_yaml_node *n,
+                 const struct gn_key *key, void *base,
+                 struct gn_err *err); /* int64_t: as gn_target.keep_s */
 int gn_read_env(const struct gn_reading *in, const struct gn_yaml_node *n, const struct gn_key *key,
                 void *base, struct gn_err *err); /* gn_env_var[] */
 int gn_read_later(const struct gn_reading *in, const struct gn_yaml_node *n,

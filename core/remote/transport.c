@@ -1,4 +1,5 @@
 #include "gnrrun/far.h"
+#include "gnrrun/keep.h"
 
 #define NEAR_MS 2   /* a longer line is not that fast, and to try it costs a round trip */
 #define FAST    200 /* bytes a microsecond */
@@ -15,7 +16,7 @@ int gn_transport_open(const struct gn_ctx *ctx, const struct gn_target *target,
                        target->hosts.n);
             return gn_err_hint(err, "name one of them: '%s/%s'", target->name, target->hosts.v[0]);
         }
-        return gn_transport_ssh(ctx, target, opts, out, err);
+        return gn_keep_open(ctx, target, opts, out, err);
     case GN_TARGET_CLOUD:
         gn_err_set(err, GN_E_USAGE, "'%s' has no machine until a run is made there", target->name);
         return gn_err_hint(err, "gnrrun PROGRAM --target %s", target->name);

@@ -21,6 +21,10 @@ enum gn_target_type {
     GN_TARGET_LATER, /* a type that the file may name but this version cannot use; see type_name */
 };
 
+/* How long a connection is kept (keep.h): where that is said without a time, a working day. */
+#define GN_KEEP_S      ((int64_t)12 * 3600)
+#define GN_KEEP_MOST_S ((int64_t)30 * 86400)
+
 /* A key that only the provider of its type knows. */
 struct gn_setting {
     char *key, *value;
@@ -46,6 +50,7 @@ struct gn_target {
     char *jump;           /* "gate" or "a,b"; NULL: what ssh would take */
     char *identity;       /* key file; NULL: what ssh would take */
     char *known_hosts;    /* of a rented machine: its key and login are these alone; NULL: as ssh */
+    int64_t keep_s;       /* a connection nobody uses stays so long; 0: not said; -1: none does */
     char *workdir;        /* folder over there for all that is ours; NULL: ~/.gnrrun */
     bool shared;          /* others use it: be nice */
     int nice;             /* -1: not given (19 where shared, else 0) */
@@ -101,6 +106,7 @@ struct gn_config {
     struct gn_project project;
     struct gn_target *targets; /* project's first, then the user's */
     size_t n_targets;
+    int64_t keep_s;       /* for targets that say nothing of it */
     char *user_file;      /* path of config.yaml, whether it exists or not */
     struct gn_strs notes; /* settings that are read but have no effect in this version */
 };

@@ -163,12 +163,34 @@ static void an_unknown_key_is_an_error_with_the_nearest_one(void **state)
             "valid keys: name, run, python, setup, env, data, results, ignore, allow, needs, "
             "choose, targets");
     refused(true, "name: a\n", "config.yaml:1:1: unknown key 'name'",
-            "valid keys: targets, choose");
+            "valid keys: targets, keep, choose");
     refused(true, "targets: {a: {hots: b}}", "config.yaml:1:15: unknown key 'hots'", NULL);
     refused(true, "targets: {a: {<<: b}}", "config.yaml:1:15: unknown key '<<'", NULL);
     refused(false, "data: [{pth: a}]", "gnrrun.yaml:1:9: unknown key 'pth'",
             "did you mean 'path'?");
     refused(false, "\"a\\e[2J\\n\": 1\n", "gnrrun.yaml:1:1: unknown key 'a\\x1b[2J\\x0a'", NULL);
+}
+
+static void how_long_a_connection_is_kept(void **state)
+{
+    struct gn_config c =
+        parse(true, "keep: 8h\ntargets: {a: {keep: no}, b: {keep: 0}, c: {keep: 30m}, "
+                    "d: {keep: yes}, e: {}}\n");
+    const int64_t want[] = {-1, -1, 1800, GN_KEEP_S, 0};
+
+    (void)state;
+    assert_int_equal(c.keep_s, 8 * 3600);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(c.targets[i].keep_s, want[i]);
+    gn_config_clear(&c);
+    refused(
+        true, "keep: 40d",
+        "config.yaml:1:7: 'keep' must be a time of at most 30 days such as 8h, or no, not '40d'",
+        NULL);
+    refused(
+        true, "keep: [1h]",
+        "config.yaml:1:7: 'keep' must be a time of at most 30 days such as 8h, or no, not a list",
+        NULL);
 }
 
 static void a_wrong_value_is_an_error_that_says_what_would_do(void **state)
@@ -355,6 +377,7 @@ int main(void)
         cmocka_unit_test(targets_of_every_kind_are_read),
         cmocka_unit_test(nothing_given_is_nothing_set),
         cmocka_unit_test(an_unknown_key_is_an_error_with_the_nearest_one),
+        cmocka_unit_test(how_long_a_connection_is_kept),
         cmocka_unit_test(a_wrong_value_is_an_error_that_says_what_would_do),
         cmocka_unit_test(a_wrong_target_is_an_error),
         cmocka_unit_test(ranges_of_hosts),
