@@ -37,6 +37,7 @@ def main():
         "narrow": [*ship, *narrow, "--trees", "C,D", "--links", "100mbit", "--rows", "cold"],
         "fetch": ["fetch.py", gnrrun, proxy, *large],
         "log": ["log.py", gnrrun, proxy, *n],
+        "keep": ["keep.py", gnrrun, proxy, *n],
         "scan": ["scan.py", gnrrun, scan, statwalk, proxy, *n],
     }
     bad = 0

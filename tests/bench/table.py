@@ -14,9 +14,10 @@ import sys
 WORDS = {"cold": "first ship", "warm0": "nothing changed", "warm1": "1 % changed", "byte": "1 byte changed",
          "hot0": "nothing changed, line open", "hot1": "1 % changed, line open", "hotcold": "first ship, line open",
          "fetch": "fetch results", "stream": "a log of 10 million lines", "line": "a log of one line of 1 GB",
-         "late-busy": "a log line to the screen", "late-idle": "the same after silence", "scan": "scan, nothing changed",
+         "late-busy": "a log line to the screen", "late-idle": "the same after silence",
+         "ps-kept": "ps --refresh, connection kept", "scan": "scan, nothing changed",
          "scan, memory, warm": "memory of that", "scan, memory, ship": "memory of a ship of that"}
-PEERS = {"wait": "one way + poll"}
+PEERS = {"wait": "one way + poll", "ssh master": "ssh ControlMaster"}
 TREES = {"A": "A: 200 files, 4 MB", "B": "B: 10,000 files, 80 MB", "C": "C: one file of %d MB, random",
          "D": "D: one file of %d MB, text", "E": "E: 100,000 files of 4 KB", "M": "M: 1,000,000 small files", "": ""}
 LINKS = {"loop": "loopback", "40ms": "40 ms round trip", "100mbit": "100 Mbit/s", "": ""}
