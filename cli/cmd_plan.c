@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/bills.h"
+#include "cli/weigh.h"
 #include "gnrrun/vary.h"
 
 static const char *setup_name(const struct gn_setup *s)
@@ -49,7 +50,7 @@ static size_t count_members(const struct gn_spec *spec)
 }
 
 static void show_json(struct gn_cli *c, const struct gn_asked *a, const struct gn_preview *p,
-                      const char *command)
+                      const char *command, const struct gn_weighed *w)
 {
     struct gn_json *o = gn_json_object(), *data = gn_json_array();
 
@@ -72,11 +73,13 @@ static void show_json(struct gn_cli *c, const struct gn_asked *a, const struct g
         gn_json_set_int(o, "time", a->spec.time_s);
     else
         gn_json_set_null(o, "time");
+    if (w)
+        gn_weighed_json(w, o);
     gn_ui_json(c->ui, o);
 }
 
 static void show_text(struct gn_cli *c, const struct gn_asked *a, const struct gn_preview *p,
-                      const char *command)
+                      const char *command, const struct gn_weighed *w)
 {
     const char *setup = setup_name(&p->setup);
     char size[32];
@@ -110,27 +113,54 @@ static void show_text(struct gn_cli *c, const struct gn_asked *a, const struct g
                a->spec.no_fetch ? "stay over there"
                : a->spec.dest   ? a->spec.dest
                                 : a->config.project.root);
-    gn_ui_outf(c->ui, "duration unknown\n");
+    if (w)
+        gn_weighed_text(c, w);
+    else
+        gn_ui_outf(c->ui, "duration unknown\n");
 }
 
-int gn_cli_preview(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
+static uint64_t bytes_to_ship(const struct gn_preview *p)
+{
+    uint64_t n = p->tree->bytes;
+
+    for (size_t i = 0; i < p->n_data; i++)
+        n += p->data[i].tree ? p->data[i].tree->bytes : 0;
+    return n;
+}
+
+/* weigh: look at targets too. */
+static int preview(struct gn_cli *c, const struct gn_asked *a, bool weigh, struct gn_err *err)
 {
     struct gn_preview p;
+    struct gn_weighed w = {0};
     char *command;
     int rc = gn_preview_make(c->ctx, &a->config, &a->target, &a->spec, NULL, &p, err);
 
     if (rc)
         return rc;
+    if (weigh)
+        rc = gn_cli_weigh(c, a, bytes_to_ship(&p), &w, err);
+    if (rc)
+        goto out;
     command = gn_program_text(&p.program);
     if (c->json)
-        show_json(c, a, &p, command);
+        show_json(c, a, &p, command, weigh ? &w : NULL);
     else
-        show_text(c, a, &p, command);
+        show_text(c, a, &p, command, weigh ? &w : NULL);
     free(command);
+out:
+    gn_weighed_clear(&w);
     gn_preview_clear(&p);
+    if (rc)
+        return rc;
     if (a->target.type == GN_TARGET_CLOUD && !c->json)
         return gn_cli_show_offer(c, a, err);
     return GN_EXIT_OK;
+}
+
+int gn_cli_preview(struct gn_cli *c, const struct gn_asked *a, struct gn_err *err)
+{
+    return preview(c, a, false, err);
 }
 
 int cmd_plan(struct gn_cli *c, struct gn_err *err)
@@ -140,7 +170,7 @@ int cmd_plan(struct gn_cli *c, struct gn_err *err)
 
     if (rc)
         return rc;
-    rc = gn_cli_preview(c, &a, err);
+    rc = preview(c, &a, true, err);
     gn_asked_clear(&a);
     return rc;
 }

@@ -29,7 +29,7 @@ struct ladder {
     const struct gn_workload *w;
     const struct gn_choose_policy *policy;
     const struct gn_place *places;
-    struct gn_verdict *v;
+    struct gn_judgement *v;
     size_t n;
 };
 
@@ -86,7 +86,7 @@ static void drop_idle_gpus(const struct ladder *l)
     if (cpu == SIZE_MAX || l->policy->gpus > 0)
         return;
     for (size_t i = 0; i < l->n; i++) {
-        struct gn_verdict *v = &l->v[i];
+        struct gn_judgement *v = &l->v[i];
 
         if (!v->feasible || v->done_s < 0 || l->places[i].device.cls != GN_DEVICE_GPU ||
             l->places[i].rung == GN_RUNG_LOCAL_GPU)
@@ -106,7 +106,7 @@ static void drop_idle_gpus(const struct ladder *l)
 /* Is b worth climbing to from a?  A wait that nobody knows counts twice against it. */
 static bool worth(const struct ladder *l, size_t a, size_t b)
 {
-    const struct gn_verdict *from = &l->v[a], *to = &l->v[b];
+    const struct gn_judgement *from = &l->v[a], *to = &l->v[b];
     double need, share = sure(l->w) ? CLIMB_SURE : CLIMB_SHARE;
 
     if (from->done_s < 0 || to->done_s < 0)
@@ -133,7 +133,7 @@ static bool stays_home(const struct ladder *l, size_t i)
 
 static void reason_for(const struct ladder *l, size_t first, struct gn_choice *out)
 {
-    const struct gn_verdict *v = &l->v[out->place], *from = &l->v[first];
+    const struct gn_judgement *v = &l->v[out->place], *from = &l->v[first];
     const char *name = l->places[first].name;
     char a[32], b[32];
 
@@ -176,7 +176,7 @@ static void climb(const struct ladder *l, struct gn_choice *out)
 }
 
 void gn_choose(const struct gn_workload *w, const struct gn_choose_policy *policy,
-               const struct gn_place *places, size_t n, struct gn_verdict *verdicts,
+               const struct gn_place *places, size_t n, struct gn_judgement *verdicts,
                struct gn_choice *out)
 {
     struct ladder l = {w, policy, places, verdicts, n};

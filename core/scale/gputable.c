@@ -141,5 +141,6 @@ void gn_device_cores(int cores, struct gn_device *out)
     *out = (struct gn_device){.cls = cores > 0 ? GN_DEVICE_CPU : GN_DEVICE_UNKNOWN,
                               .fp32 = CORE_FLOPS * cores,
                               .bytes_s = bytes < CPU_BYTES ? bytes : CPU_BYTES};
-    snprintf(out->name, sizeof out->name, "%d cores", cores);
+    if (cores > 0)
+        snprintf(out->name, sizeof out->name, "%d core%s", cores, cores == 1 ? "" : "s");
 }

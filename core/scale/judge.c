@@ -22,7 +22,8 @@ static const char *bytes(double n, char out[32])
 
 #define SAY(v, ...) snprintf((v)->cause, sizeof(v)->cause, __VA_ARGS__)
 
-static bool lacks_room(const struct gn_workload *w, const struct gn_place *p, struct gn_verdict *v)
+static bool lacks_room(const struct gn_workload *w, const struct gn_place *p,
+                       struct gn_judgement *v)
 {
     char a[32], b[32];
     double need = p->ship_bytes > 0 ? p->ship_bytes : 0;
@@ -41,7 +42,7 @@ static bool lacks_room(const struct gn_workload *w, const struct gn_place *p, st
     return false;
 }
 
-static bool impolite(const struct gn_place *p, struct gn_verdict *v)
+static bool impolite(const struct gn_place *p, struct gn_judgement *v)
 {
     char a[32];
 
@@ -63,7 +64,7 @@ static bool impolite(const struct gn_place *p, struct gn_verdict *v)
     return false;
 }
 
-static bool too_long(const struct gn_place *p, struct gn_verdict *v)
+static bool too_long(const struct gn_place *p, struct gn_judgement *v)
 {
     char a[32], b[32];
 
@@ -75,7 +76,7 @@ static bool too_long(const struct gn_place *p, struct gn_verdict *v)
 }
 
 static bool not_for_colab(const struct gn_workload *w, const struct gn_place *p,
-                          struct gn_verdict *v)
+                          struct gn_judgement *v)
 {
     double most = v->time.known ? v->time.total_s.p90 : 0;
     char a[32];
@@ -98,7 +99,7 @@ static bool not_for_colab(const struct gn_workload *w, const struct gn_place *p,
 }
 
 static bool too_dear(const struct gn_choose_policy *policy, const struct gn_place *p,
-                     struct gn_verdict *v)
+                     struct gn_judgement *v)
 {
     char a[32], b[32];
 
@@ -117,7 +118,7 @@ static bool too_dear(const struct gn_choose_policy *policy, const struct gn_plac
 }
 
 static bool ruled_out(const struct gn_workload *w, const struct gn_choose_policy *policy,
-                      const struct gn_place *p, struct gn_verdict *v)
+                      const struct gn_place *p, struct gn_judgement *v)
 {
     if (p->unusable)
         SAY(v, "%s", p->unusable);
@@ -136,11 +137,11 @@ static bool ruled_out(const struct gn_workload *w, const struct gn_choose_policy
 }
 
 void gn_judge(const struct gn_workload *w, const struct gn_choose_policy *policy,
-              const struct gn_place *p, struct gn_verdict *out)
+              const struct gn_place *p, struct gn_judgement *out)
 {
     double wait = p->wait_s > 0 ? p->wait_s : 0;
 
-    *out = (struct gn_verdict){.done_s = -1};
+    *out = (struct gn_judgement){.done_s = -1};
     gn_scale_time(w, &p->device, &out->time);
     gn_scale_memory(w, &out->memory);
     out->fit =

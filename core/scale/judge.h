@@ -5,6 +5,6 @@
 #include "gnrrun/choose.h"
 
 void gn_judge(const struct gn_workload *w, const struct gn_choose_policy *policy,
-              const struct gn_place *p, struct gn_verdict *out);
+              const struct gn_place *p, struct gn_judgement *out);
 
 #endif

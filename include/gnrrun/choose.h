@@ -10,6 +10,7 @@
 #ifndef GNRRUN_CHOOSE_H
 #define GNRRUN_CHOOSE_H
 
+#include "gnrrun/config.h"
 #include "gnrrun/scale.h"
 
 /* From the least intrusive up. */
@@ -22,6 +23,8 @@ enum gn_rung {
     GN_RUNG_COLAB,
     GN_RUNG_PAID,
 };
+
+#define GN_GPUS_UNKNOWN 1000 /* as many as are asked for */
 
 /* What is known of a place; -1 where a number is not. */
 struct gn_place {
@@ -52,7 +55,7 @@ struct gn_choose_policy {
     int rank[GN_RUNG_PAID + 1]; /* of `prefer`: lower first, -1: never; all 0: the ladder alone */
 };
 
-struct gn_verdict {
+struct gn_judgement {
     bool feasible;
     enum gn_fit fit;
     struct gn_footprint memory;
@@ -67,9 +70,18 @@ struct gn_choice {
     char reason[256]; /* one sentence */
 };
 
+/*
+ * The places that a target is, by what op probe said of it (lines: foreign): its processors and the
+ * GPU that would be taken, a free one with most memory if there is one.  A queue's machines are not
+ * the one that was asked: of them nothing is known.  Returns how many; they borrow t's name.
+ */
+#define GN_PLACES_MAX 2
+size_t gn_places_of(const struct gn_target *t, const struct gn_strs *lines, double ship_bytes,
+                    struct gn_place out[GN_PLACES_MAX]);
+
 /* verdicts holds n. */
 void gn_choose(const struct gn_workload *w, const struct gn_choose_policy *policy,
-               const struct gn_place *places, size_t n, struct gn_verdict *verdicts,
+               const struct gn_place *places, size_t n, struct gn_judgement *verdicts,
                struct gn_choice *out);
 
 #endif

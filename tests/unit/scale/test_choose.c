@@ -119,7 +119,7 @@ static struct gn_choose_policy free_only(void)
 }
 
 static const char *chosen(const struct gn_workload *w, const struct gn_choose_policy *policy,
-                          const struct gn_place *p, size_t n, struct gn_verdict *v)
+                          const struct gn_place *p, size_t n, struct gn_judgement *v)
 {
     struct gn_choice c;
 
@@ -140,7 +140,7 @@ static void stories(void **state)
     struct gn_place alone[] = {laptop(), colab()};
     struct gn_workload small = mnist(), cnn = cifar(200), tune = bert(), large = imagenet(),
                        quick = cifar(5);
-    struct gn_verdict v[MAX];
+    struct gn_judgement v[MAX];
 
     (void)state;
     assert_string_equal(chosen(&small, &policy, campus, 5, v), "local");
@@ -159,7 +159,7 @@ static void what_is_unknown_goes_to_the_least_intrusive_place(void **state)
     struct gn_place p[] = {cloud(), colab(), slurm(), lab(), laptop()};
     struct gn_choose_policy rich = {.max_cost_microusd = 1000000000};
     struct gn_workload nothing = {0}, no_epochs = cifar(1);
-    struct gn_verdict v[MAX];
+    struct gn_judgement v[MAX];
 
     (void)state;
     assert_string_equal(chosen(&nothing, &rich, p, 5, v), "local");
@@ -173,7 +173,7 @@ static void refused(const struct gn_workload *w, const struct gn_choose_policy *
                     const struct gn_place *p, const char *words)
 {
     struct gn_place two[] = {laptop(), *p};
-    struct gn_verdict v[2];
+    struct gn_judgement v[2];
 
     chosen(w, policy, two, 2, v);
     if (v[1].feasible || !strstr(v[1].cause, words))
@@ -236,6 +236,54 @@ static void every_refusal_says_why(void **state)
     refused(&quick, &policy, &p, "forbids remote control");
 }
 
+static size_t places_of(enum gn_target_type type, const char *const *said, struct gn_place *out)
+{
+    char name[] = "box";
+    struct gn_target t = {.name = name, .type = type};
+    struct gn_strs lines = GN_STRS_INIT;
+    size_t n;
+
+    for (size_t i = 0; said[i]; i++)
+        gn_strs_add(&lines, said[i]);
+    n = gn_places_of(&t, &lines, 1e6, out);
+    gn_strs_clear(&lines);
+    return n;
+}
+
+static void a_target_is_its_processors_and_its_freest_gpu(void **state)
+{
+    static const char *const said[] = {
+        "probe cores=16 load=3.5 mem_free_kb=1000 free_kb=2000 users=3 scheduler=-",
+        "gpu index=0 name=Tesla_T4 mem_mb=15360 used_mb=9000 util=90 procs=1 free=0",
+        "gpu index=1 name=NVIDIA_GeForce_RTX_3090 mem_mb=24576 used_mb=100 util=0 procs=0 free=1",
+        NULL};
+    static const char *const taken[] = {
+        "probe cores=x load=nan users=1",
+        "gpu index=0 name=Some_GPU mem_mb=1 used_mb=2 util=90 procs=1 free=0", NULL};
+    static const char *const queue[] = {"probe cores=16 load=1 scheduler=slurm",
+                                        "gpu index=0 name=Tesla_T4 mem_mb=15360 free=1", NULL};
+    static const char *const nothing[] = {NULL};
+    struct gn_place p[GN_PLACES_MAX];
+
+    (void)state;
+    assert_int_equal(places_of(GN_TARGET_SSH, said, p), 2);
+    assert_int_equal(p[0].rung, GN_RUNG_SHARED_CPU);
+    assert_true(p[0].shared && p[0].cores > 15.9 && p[0].load > 3.4);
+    assert_int_equal(p[1].rung, GN_RUNG_SHARED_GPU);
+    assert_string_equal(p[1].device.name, "NVIDIA GeForce RTX 3090");
+    assert_true(p[1].gpus == 1 && !p[1].busy && p[1].free_mem_bytes > 25e9);
+    assert_int_equal(places_of(GN_TARGET_LOCAL, said, p), 2);
+    assert_true(p[0].rung == GN_RUNG_LOCAL_CPU && p[1].rung == GN_RUNG_LOCAL_GPU && !p[0].shared);
+    assert_int_equal(places_of(GN_TARGET_SSH, taken, p), 2);
+    assert_true(p[0].device.cls == GN_DEVICE_UNKNOWN && p[0].load < 0 && !p[0].shared);
+    assert_true(p[1].busy && p[1].device.cls == GN_DEVICE_UNKNOWN);
+    assert_string_equal(p[1].device.name, "Some GPU");
+    assert_int_equal(places_of(GN_TARGET_SSH, queue, p), 1);
+    assert_true(p[0].rung == GN_RUNG_QUEUE && p[0].device.cls == GN_DEVICE_UNKNOWN);
+    assert_int_equal(places_of(GN_TARGET_SSH, nothing, p), 1);
+    assert_int_equal(p[0].device.cls, GN_DEVICE_UNKNOWN);
+}
+
 /* A generator of its own: the same places in every run. */
 static unsigned pick(unsigned *seed, unsigned n)
 {
@@ -272,7 +320,7 @@ static void a_worse_place_never_changes_the_choice(void **state)
         struct gn_choose_policy policy = {.max_cost_microusd = 100000000};
         struct gn_place p[MAX];
         size_t n = 2 + pick(&seed, MAX - 3);
-        struct gn_verdict v[MAX];
+        struct gn_judgement v[MAX];
         struct gn_choice one, two;
 
         for (size_t i = 0; i < n; i++)
@@ -295,7 +343,7 @@ static void nothing_paid_is_taken_unless_an_amount_was_allowed(void **state)
         struct gn_workload w = any_work(&seed);
         struct gn_choose_policy policy = {.max_cost_microusd = (int64_t)pick(&seed, 3) * 4000000};
         struct gn_place p[] = {any_place(&seed), any_place(&seed), cloud()};
-        struct gn_verdict v[3];
+        struct gn_judgement v[3];
         struct gn_choice c;
 
         gn_choose(&w, &policy, p, 3, v, &c);
@@ -314,6 +362,7 @@ int main(void)
         cmocka_unit_test(stories),
         cmocka_unit_test(what_is_unknown_goes_to_the_least_intrusive_place),
         cmocka_unit_test(every_refusal_says_why),
+        cmocka_unit_test(a_target_is_its_processors_and_its_freest_gpu),
         cmocka_unit_test(a_worse_place_never_changes_the_choice),
         cmocka_unit_test(nothing_paid_is_taken_unless_an_amount_was_allowed),
     };
