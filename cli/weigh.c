@@ -74,11 +74,12 @@ int gn_cli_weigh(struct gn_cli *c, const struct gn_asked *a, uint64_t ship_bytes
                  struct gn_weighed *out, struct gn_err *err)
 {
     struct gn_weighed w = {0};
-    struct gn_choose_policy policy = {.gpus = a->spec.needs.gpus,
-                                      .max_cost_microusd = a->spec.max_microusd};
+    struct gn_choose_policy policy;
     int rc = gn_workload_read(c->ctx, a->config.project.root, &a->spec.words, &w.workload, err);
 
     w.choice.place = SIZE_MAX;
+    gn_choose_policy_of(&a->config, gn_args_has(&c->args, "max-cost") ? a->spec.max_microusd : -1,
+                        a->spec.needs.gpus, &policy);
     if (!rc && given(&w.workload.macs) && given(&w.workload.batch)) {
         rc = look(c, a, &w, err);
         if (!rc) {

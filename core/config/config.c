@@ -73,6 +73,8 @@ void gn_config_clear(struct gn_config *c)
     for (size_t i = 0; i < c->n_targets; i++)
         gn_target_clear(&c->targets[i]);
     free(c->targets);
+    gn_strs_clear(&c->choose.prefer);
+    gn_strs_clear(&c->users_choose.prefer);
     free(c->user_file);
     gn_strs_clear(&c->notes);
     memset(c, 0, sizeof *c);

@@ -164,13 +164,13 @@ static const struct gn_key project_keys[] = {
     {"env", gn_read_env, P(env), P(n_env)},   {"data", read_data, P(data), P(n_data)},
     {"results", gn_read_strs, P(results), 0}, {"ignore", gn_read_strs, P(ignore), 0},
     {"allow", gn_read_strs, P(allow), 0},     {"needs", read_needs, 0, 0},
-    {"choose", gn_read_later, 0, 0},          {"targets", gn_read_targets, 0, 0},
+    {"choose", gn_read_choose, 0, 0},         {"targets", gn_read_targets, 0, 0},
 };
 
 static const struct gn_key user_keys[] = {
     {"targets", gn_read_targets, 0, 0},
     {"keep", gn_read_keep, offsetof(struct gn_config, keep_s), 0},
-    {"choose", gn_read_later, 0, 0},
+    {"choose", gn_read_choose, 0, 0},
 };
 
 int gn_read_project(const struct gn_reading *in, const struct gn_yaml *y, struct gn_err *err)

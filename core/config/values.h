@@ -53,6 +53,8 @@ int gn_read_sh(const struct gn_reading *in, const struct gn_yaml_node *n, const 
                void *base, struct gn_err *err); /* char *: lines, or a list of them */
 int gn_read_strs(const struct gn_reading *in, const struct gn_yaml_node *n,
                  const struct gn_key *key, void *base, struct gn_err *err); /* or a single one */
+int gn_read_choose(const struct gn_reading *in, const struct gn_yaml_node *n,
+                   const struct gn_key *key, void *base, struct gn_err *err); /* of in->cfg */
 int gn_read_bool(const struct gn_reading *in, const struct gn_yaml_node *n,
                  const struct gn_key *key, void *base, struct gn_err *err);
 int gn_read_count(const struct gn_reading *in, const struct gn_yaml_node *n,

@@ -55,6 +55,11 @@ struct gn_choose_policy {
     int rank[GN_RUNG_PAID + 1]; /* of `prefer`: lower first, -1: never; all 0: the ladder alone */
 };
 
+/* What the two files say, the project's over the user's; but a project cannot allow money, only
+ * lower what the user allowed.  asked_microusd: of the command line, and then that alone; -1: not given. */
+void gn_choose_policy_of(const struct gn_config *c, int64_t asked_microusd, int gpus,
+                         struct gn_choose_policy *out);
+
 struct gn_judgement {
     bool feasible;
     enum gn_fit fit;

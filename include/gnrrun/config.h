@@ -102,9 +102,18 @@ struct gn_project {
     struct gn_needs needs;
 };
 
+/* What is below choose:. */
+struct gn_choose_keys {
+    struct gn_strs prefer;     /* of local, campus, free, paid; empty: not given */
+    int64_t local_if_within_s; /* 0: not given */
+    int64_t max_cost_microusd;
+    bool has_max_cost;
+};
+
 struct gn_config {
     struct gn_project project;
-    struct gn_target *targets; /* project's first, then the user's */
+    struct gn_choose_keys choose, users_choose; /* gnrrun.yaml's, config.yaml's */
+    struct gn_target *targets;                  /* project's first, then the user's */
     size_t n_targets;
     int64_t keep_s;       /* for targets that say nothing of it */
     char *user_file;      /* path of config.yaml, whether it exists or not */

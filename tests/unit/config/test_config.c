@@ -71,8 +71,10 @@ static void the_example_of_the_manual_is_read(void **state)
     assert_int_equal(p->needs.cpus, 4);
     assert_int_equal(p->needs.nodes, 2);
     assert_int_equal(p->needs.time_s, 7200);
-    assert_int_equal(c.notes.n, 1);
-    assert_string_equal(c.notes.v[0], "gnrrun.yaml:11: 'choose' has no effect in this version yet");
+    assert_int_equal(c.notes.n, 0);
+    assert_string_equal(c.choose.prefer.v[0], "local");
+    assert_true(c.choose.has_max_cost && c.choose.max_cost_microusd == 0);
+    assert_false(c.users_choose.has_max_cost);
     gn_config_clear(&c);
 }
 
@@ -166,6 +168,16 @@ static void an_unknown_key_is_an_error_with_the_nearest_one(void **state)
             "valid keys: targets, keep, choose");
     refused(true, "targets: {a: {hots: b}}", "config.yaml:1:15: unknown key 'hots'", NULL);
     refused(true, "targets: {a: {<<: b}}", "config.yaml:1:15: unknown key '<<'", NULL);
+    refused(true, "choose: {max_costs: 1}", "config.yaml:1:10: unknown key 'max_costs'",
+            "did you mean 'max_cost'?");
+    refused(true, "choose: {max_cost: -1}",
+            "config.yaml:1:20: 'max_cost' must be an amount such as $2.50 or 0, not '-1'", NULL);
+    refused(true, "choose: {prefer: [local, moon]}",
+            "config.yaml:1:18: 'prefer' must be a list of local, campus, free and paid, each once",
+            NULL);
+    refused(true, "choose: {prefer: [paid, paid]}",
+            "config.yaml:1:18: 'prefer' must be a list of local, campus, free and paid, each once",
+            NULL);
     refused(false, "data: [{pth: a}]", "gnrrun.yaml:1:9: unknown key 'pth'",
             "did you mean 'path'?");
     refused(false, "\"a\\e[2J\\n\": 1\n", "gnrrun.yaml:1:1: unknown key 'a\\x1b[2J\\x0a'", NULL);

@@ -69,7 +69,7 @@ static void a_target_is_put_behind_the_others(void **state)
 
     add_gives(k, "", "targets:\n" NEW_BLOCK);
     add_gives(k, "# mine\n", "# mine\ntargets:\n" NEW_BLOCK);
-    add_gives(k, "choose: {a: b}", "choose: {a: b}\ntargets:\n" NEW_BLOCK);
+    add_gives(k, "choose: {max_cost: 0}", "choose: {max_cost: 0}\ntargets:\n" NEW_BLOCK);
     add_gives(k, "targets:\n", "targets:\n" NEW_BLOCK);
     add_gives(k, "targets: # mine\nchoose: {}\n", "targets: # mine\n" NEW_BLOCK "choose: {}\n");
     add_gives(k, "targets: {}\n", "targets:\n" NEW_BLOCK);
@@ -96,7 +96,7 @@ static void what_cannot_be_edited_safely_is_left_alone(void **state)
     add_refuses(k, "targets: {a: {host: b}}\n", "config.yaml:1:10: targets are written in { }");
     add_refuses(k, "targets: {\n}\n", "config.yaml:1:10: targets are written in { }");
     add_refuses(k, "{targets: {a: {}}}\n", "config.yaml:1:1: targets are written in { }");
-    add_refuses(k, "{choose: 1}\n", "written in { }");
+    add_refuses(k, "{choose: {}}\n", "written in { }");
     add_refuses(k, "tragets: {}\n", "config.yaml:1:1: unknown key 'tragets'");
     add_refuses(k, "targets:\n  a: {host: [}\n", "config.yaml:2:");
     add_refuses(k, "{}\n", "");

@@ -284,6 +284,33 @@ static void a_target_is_its_processors_and_its_freest_gpu(void **state)
     assert_int_equal(p[0].device.cls, GN_DEVICE_UNKNOWN);
 }
 
+static void a_project_can_lower_what_may_be_spent_and_not_allow_it(void **state)
+{
+    char campus[] = "campus", local[] = "local", *words[] = {campus, local};
+    struct gn_config c = {.choose = {.has_max_cost = true, .max_cost_microusd = 5000000}};
+    struct gn_choose_policy p;
+
+    (void)state;
+    gn_choose_policy_of(&c, -1, 0, &p);
+    assert_int_equal(p.max_cost_microusd, -1);
+    gn_choose_policy_of(&c, 7000000, 2, &p);
+    assert_int_equal(p.max_cost_microusd, 7000000);
+    assert_int_equal(p.gpus, 2);
+    gn_choose_policy_of(&c, 0, 0, &p);
+    assert_int_equal(p.max_cost_microusd, 0);
+    c.users_choose = (struct gn_choose_keys){.has_max_cost = true, .max_cost_microusd = 9000000};
+    gn_choose_policy_of(&c, -1, 0, &p);
+    assert_int_equal(p.max_cost_microusd, 5000000);
+    c.users_choose.prefer.v = words;
+    c.users_choose.prefer.n = 2;
+    c.users_choose.local_if_within_s = 60;
+    gn_choose_policy_of(&c, -1, 0, &p);
+    assert_true(p.local_if_within_s > 59 && p.local_if_within_s < 61);
+    assert_true(p.rank[GN_RUNG_SHARED_GPU] == 0 && p.rank[GN_RUNG_QUEUE] == 0);
+    assert_true(p.rank[GN_RUNG_LOCAL_CPU] == 1 && p.rank[GN_RUNG_LOCAL_GPU] == 1);
+    assert_true(p.rank[GN_RUNG_COLAB] == -1 && p.rank[GN_RUNG_PAID] == -1);
+}
+
 /* A generator of its own: the same places in every run. */
 static unsigned pick(unsigned *seed, unsigned n)
 {
@@ -363,6 +390,7 @@ int main(void)
         cmocka_unit_test(what_is_unknown_goes_to_the_least_intrusive_place),
         cmocka_unit_test(every_refusal_says_why),
         cmocka_unit_test(a_target_is_its_processors_and_its_freest_gpu),
+        cmocka_unit_test(a_project_can_lower_what_may_be_spent_and_not_allow_it),
         cmocka_unit_test(a_worse_place_never_changes_the_choice),
         cmocka_unit_test(nothing_paid_is_taken_unless_an_amount_was_allowed),
     };
