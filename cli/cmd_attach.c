@@ -17,6 +17,6 @@ int cmd_attach(struct gn_cli *c, struct gn_err *err)
                               err);
         gn_run_clear(&run);
     }
-    gn_store_close(e.store);
+    gn_cli_engine_close(&e);
     return rc;
 }

@@ -32,10 +32,11 @@ static int find_command(const struct gn_ctx *ctx, const char *name, struct gn_er
 static int place(struct gn_engine *e, struct gn_asked *a, struct gn_err *err)
 {
     struct gn_target chosen;
-    int rc = gn_pool_pick(e, &a->target, &a->spec.needs, &chosen, err);
+    int rc = gn_pool_pick(e, &a->target, NULL, &a->spec.needs, &chosen, err);
 
     if (rc)
         return rc;
+    a->spec.pool = gn_strdup(a->target.name);
     gn_target_clear(&a->target);
     a->target = chosen;
     return GN_OK;
@@ -67,7 +68,7 @@ static int start(struct gn_cli *c, struct gn_asked *a, struct gn_err *err)
     if (a->target.hosts.n)
         rc = place(&e, a, err);
     if (rc) {
-        gn_store_close(e.store);
+        gn_cli_engine_close(&e);
         return rc;
     }
     rc = gn_engine_create(&e, &a->config, &a->target, &a->spec, note, &run, err);
@@ -79,9 +80,7 @@ static int start(struct gn_cli *c, struct gn_asked *a, struct gn_err *err)
         rc = gn_cli_drive(c, &e, &run, until, err);
         gn_run_clear(&run);
     }
-    gn_transport_close(e.ready);
-    free(e.ready_for);
-    gn_store_close(e.store);
+    gn_cli_engine_close(&e);
     return rc;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gnrrun/fs.h"
+#include "gnrrun/pool.h"
 #include "gnrrun/provider.h"
 
 #define SECOND_PRESS_MS 2000
@@ -25,6 +26,13 @@ int gn_cli_engine(struct gn_cli *c, struct gn_engine *e, struct gn_err *err)
 {
     *e = gn_cli_road(c);
     return gn_store_open(c->ctx, &e->store, err);
+}
+
+void gn_cli_engine_close(struct gn_engine *e)
+{
+    gn_transport_close(e->ready);
+    free(e->ready_for);
+    gn_store_close(e->store);
 }
 
 int gn_cli_override(struct gn_cli *c, struct gn_run *run, struct gn_err *err)
@@ -142,11 +150,29 @@ static int failed(struct gn_cli *c, const struct gn_run *run, int rc, struct gn_
     return rc;
 }
 
+/* One that was lost with its machine goes on as another; where it cannot, it stays lost. */
+static int drive(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, enum gn_until until,
+                 struct gn_err *err)
+{
+    bool again = false;
+    int rc = gn_engine_drive(e, run, until, err);
+
+    if (rc || until == GN_UNTIL_STARTED)
+        return rc;
+    rc = gn_pool_again(e, run, &again, err);
+    if (rc && rc != GN_E_CANCEL) {
+        gn_ui_say(c->ui, "%s", err->msg);
+        gn_err_clear(err);
+        return GN_OK;
+    }
+    return again ? gn_engine_drive(e, run, until, err) : rc;
+}
+
 int gn_cli_drive(struct gn_cli *c, struct gn_engine *e, struct gn_run *run, enum gn_until until,
                  struct gn_err *err)
 {
     int64_t id = run->id; /* of one that is forgotten, too, a machine may be left */
-    int rc = gn_engine_drive(e, run, until, err), status;
+    int rc = drive(c, e, run, until, err), status;
 
     if (rc == GN_E_CANCEL && run->id && !gn_state_over(run->state) && run->state >= GN_SHIPPING)
         status = detached(c, e, run, err);

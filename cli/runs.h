@@ -12,6 +12,8 @@ struct gn_engine gn_cli_road(const struct gn_cli *c);
 
 /* The store and what else the engine wants; close the store when done. */
 GN_MUST int gn_cli_engine(struct gn_cli *c, struct gn_engine *e, struct gn_err *err);
+/* The store, and a line that nobody took. */
+void gn_cli_engine_close(struct gn_engine *e);
 
 /*
  * The project of the program that was typed (or of cwd), its target and the request; out's are

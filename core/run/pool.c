@@ -21,6 +21,7 @@ struct member {
 
 struct pool {
     struct gn_engine *e;
+    const char *avoid;
     const struct gn_needs *needs;
     struct member *v;
     size_t n;
@@ -118,6 +119,8 @@ static struct member *best_of(struct pool *p)
 
         if (m->look.rc)
             leave_out(m, "%s", m->look.err.msg);
+        else if (p->avoid && strcmp(m->look.target.name, p->avoid) == 0)
+            leave_out(m, "it was there that the run was lost");
         else
             weigh(m, p->needs);
         if (*m->why)
@@ -172,16 +175,18 @@ static int pick(struct pool *p, const struct gn_target *pool, struct gn_target *
                   best->look.target.host, p->n, pool->name);
     *out = best->look.target;
     best->look.target = (struct gn_target){0};
+    gn_transport_close(p->e->ready);
+    free(p->e->ready_for);
     p->e->ready = best->look.line;
     p->e->ready_for = gn_strdup(out->name);
     best->look.line = NULL;
     return GN_OK;
 }
 
-int gn_pool_pick(struct gn_engine *e, const struct gn_target *pool, const struct gn_needs *needs,
-                 struct gn_target *out, struct gn_err *err)
+int gn_pool_pick(struct gn_engine *e, const struct gn_target *pool, const char *avoid,
+                 const struct gn_needs *needs, struct gn_target *out, struct gn_err *err)
 {
-    struct pool p = {.e = e, .needs = needs, .n = pool->hosts.n};
+    struct pool p = {.e = e, .avoid = avoid, .needs = needs, .n = pool->hosts.n};
     int rc;
 
     p.v = gn_calloc(p.n, sizeof *p.v);

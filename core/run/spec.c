@@ -21,6 +21,7 @@ void gn_spec_clear(struct gn_spec *s)
     free(s->setup);
     free(s->python);
     free(s->dest);
+    free(s->pool);
     free(s->needs.gpu_type);
     memset(s, 0, sizeof *s);
 }
@@ -66,6 +67,8 @@ void gn_spec_format(const struct gn_spec *s, struct gn_buf *out)
     gn_json_set_int(o, "sync", s->sync_s);
     gn_json_set(o, "needs", needs_json(&s->needs));
     gn_json_set_int(o, "max_microusd", s->max_microusd);
+    if (s->pool)
+        gn_json_set_str(o, "pool", s->pool);
     if (s->sweep.n) {
         gn_json_set(o, "sweep", gn_json_strs(&s->sweep));
         gn_json_set_int(o, "parallel", s->parallel);
@@ -115,6 +118,7 @@ int gn_spec_parse(const char *text, struct gn_spec *out, struct gn_err *err)
     gn_json_get_strs(o, "sweep", &s.sweep);
     s.parallel = (int)gn_json_get_int(o, "parallel");
     s.max_microusd = gn_json_get_int(o, "max_microusd");
+    s.pool = gn_strdup(gn_json_get_str(o, "pool"));
     needs = gn_json_get(o, "needs");
     s.needs.gpus = (int)gn_json_get_int(needs, "gpus");
     s.needs.cpus = (int)gn_json_get_int(needs, "cpus");

@@ -59,6 +59,7 @@ struct gn_spec {
     int64_t max_microusd; /* --max-cost; 0: nothing paid */
     struct gn_strs sweep; /* --sweep (vary.h); empty: one run */
     int parallel;         /* members at a time; 0: as many as there is room for */
+    char *pool;           /* the target that the host was chosen from; NULL: it was named */
 };
 void gn_spec_clear(struct gn_spec *s);
 /* As JSON; out is the caller's. */

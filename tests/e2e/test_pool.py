@@ -5,7 +5,9 @@ All live ones are this machine, behind sshds whose `nproc` and `df` tell differe
 """
 import json
 import os
+import random
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -15,7 +17,7 @@ import unittest
 from world import Case, main, sshd_module, wait_until
 
 
-class Pool(Case):
+class Lab(Case):
     def setUp(self):
         self.bin = tempfile.mkdtemp(prefix="gn-pool-")
         self.addCleanup(shutil.rmtree, self.bin)
@@ -102,6 +104,8 @@ class Pool(Case):
         with open(os.path.join(folder, "config.yaml"), "w") as f:
             json.dump({"targets": {"lab": {"type": "ssh", "hosts": patterns, **keys}}}, f)
 
+
+class Pool(Lab):
     def test_the_freest_of_forty_is_found_soon(self):
         took = []
         for i in range(3):
@@ -159,6 +163,174 @@ class Pool(Case):
         self.assertIn("'lab' is a pool of 3 hosts", p.err)
         self.assertIn("'lab/pc24'", p.err)
         self.assertEqual(self.good(self.w.gn("train.py", "-t", "lab/pc25")).out, b"ran in far-best\n")
+
+
+class Again(Lab):
+    """Machines that are switched off, and started anew, while runs are on them."""
+
+    def setUp(self):
+        super().setUp()
+        self.pool("pc[24-25]")  # far and far-best
+        self.w.write("long.py", """
+import os, time
+def note(what):
+    with open('%(bin)s/effects', 'a') as f:
+        f.write(what + ' ' + os.path.basename(os.environ['HOME']) + '\\n')
+note('start')
+with open('part.txt', 'a') as f:
+    f.write(os.path.basename(os.environ['HOME']) + '\\n')
+print('up', flush=True)
+while not os.path.exists('%(bin)s/go'):
+    time.sleep(0.05)
+note('end')
+""" % {"bin": self.bin})
+
+    def effects(self):
+        path = os.path.join(self.bin, "effects")
+        return sorted(sshd_module.read(path).splitlines()) if os.path.exists(path) else []
+
+    def go(self):
+        open(os.path.join(self.bin, "go"), "w").close()
+
+    def begin(self, *args):
+        p = self.w.popen("long.py", *args)
+        wait_until("it to run", lambda: self.effects() == ["start far-best"])
+        return p
+
+    def of_the_runs(self, runs):
+        """Their processes: those of the supervisors' files, and all that have their mark."""
+        pids = set()
+        for run in os.listdir(runs):
+            for name in ("sup.id", "job.id"):
+                path = os.path.join(runs, run, name)
+                if os.path.exists(path):
+                    pids.add(int(sshd_module.read(path).split()[0]))
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/environ" % pid, "rb") as f:
+                    if b"GNRRUN_RUN_DIR=" + runs.encode() in f.read():
+                        pids.add(int(pid))
+            except OSError:
+                pass
+        return pids
+
+    def cut_power(self, kind):
+        """All that runs there is dead at once, and nobody listens."""
+        home = self.w.far if kind == "plain" else os.path.join(self.w.dir, "far-" + kind)
+        server, runs = self.servers[kind], os.path.join(home, ".gnrrun/v1/runs")
+        lines = server.connections()
+        server.timer.cancel()
+        server.process.kill()
+        server.process.wait()
+        pids = self.of_the_runs(runs)
+        for pid in [*lines, *pids]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        wait_until("them to be dead", lambda: not self.of_the_runs(runs) & set(self.alive(pids)))
+        for run in os.listdir(runs):
+            path = os.path.join(runs, run, "sup.id")
+            if os.path.exists(path):
+                words = sshd_module.read(path).split()
+                with open(path, "w") as f:
+                    f.write(" ".join([*words[:2], "before", *words[3:]]) + "\n")
+
+    def alive(self, pids):
+        for pid in pids:
+            try:
+                with open("/proc/%d/stat" % pid) as f:
+                    if f.read().rsplit(")", 1)[1].split()[0] != "Z":
+                        yield pid
+            except OSError:
+                pass
+
+    def power_on(self, kind):
+        server = self.servers[kind]
+        server.start(server.port)
+
+    def runs(self):
+        lines = self.good(self.w.gn("ps", "--all", "--json")).out.decode().splitlines()
+        return sorted(json.loads(line)["run"] for line in lines)
+
+    def test_it_begins_again_on_another_host_once(self):
+        p = self.begin("-t", "lab")
+        self.cut_power("best")
+        self.power_on("best")
+        wait_until("the other", lambda: "start far" in self.effects(), 60)
+        self.go()
+        out, err = p.communicate(timeout=60)
+        err = err.decode()
+        self.assertEqual((p.returncode, out), (0, b"up\nup\n"), err)
+        self.assertIn("proj-1 was lost: 'lab/pc25' was switched off; it begins again as proj-2 on 'lab/pc24'", err)
+        self.assertIn("proj-2 on 'lab/pc24': succeeded", err)
+        first = self.w.show("proj-1")
+        self.assertEqual((first["state"], first["reason"], first["target"]), ("lost", "reboot", "lab/pc25"))
+        once = ["end far", "start far", "start far-best"]
+        self.assertEqual(self.effects(), once)
+        self.assertEqual(self.w.read("part.txt"), b"far-best\nfar\n")  # what came home went along
+        p = self.good(self.w.gn("attach", "proj-1"))
+        self.assertIn("proj-2 on 'lab/pc24': succeeded", p.err)
+        self.assertEqual((self.effects(), self.runs()), (once, ["proj-1", "proj-2"]))
+
+    def test_whoever_comes_back_to_it_comes_to_the_same_one(self):
+        chance = random.Random(4)
+        self.begin("--detach", "-t", "lab").wait(60)
+        self.cut_power("best")
+        self.power_on("best")
+        for _ in range(12):
+            crowd = [self.w.popen("attach", "proj-1") for _ in range(2)]
+            time.sleep(chance.uniform(0.02, 1.2))  # the instant of the kill is what is drawn
+            for p in crowd:
+                p.kill()
+            for p in crowd:
+                p.communicate()
+        self.go()
+        crowd = [self.w.popen("attach", "proj-1") for _ in range(2)]
+        for p in crowd:
+            err = p.communicate(timeout=80)[1].decode()
+            self.assertEqual(p.returncode, 0, err)
+        self.assertEqual(self.effects(), ["end far", "start far", "start far-best"])
+        self.assertEqual(self.runs(), ["proj-1", "proj-2"])
+
+    def test_it_does_not_begin_a_third_time(self):
+        self.begin("--detach", "-t", "lab").wait(60)
+        both = ["start far", "start far-best"]
+        self.cut_power("best")
+        self.power_on("best")
+        p = self.w.popen("attach", "proj-1")
+        wait_until("the other", lambda: self.effects() == both, 60)
+        p.kill()
+        p.communicate()
+        self.cut_power("plain")
+        self.power_on("plain")
+        p = self.w.gn("attach", "proj-1")
+        self.assertEqual(p.code, 100, p.err)
+        self.assertIn("proj-2 on 'lab/pc24': lost: the machine was restarted", p.err)
+        self.assertEqual((self.effects(), self.runs()), (both, ["proj-1", "proj-2"]))
+
+    def test_where_it_stays_lost(self):
+        self.begin("--detach", "-t", "lab/pc25").wait(60)
+        self.cut_power("best")
+        self.power_on("best")
+        p = self.w.gn("attach", "proj-1")
+        self.assertEqual(p.code, 100, p.err)
+        self.assertNotIn("again", p.err)
+        self.assertEqual((self.effects(), self.runs()), (["start far-best"], ["proj-1"]))
+
+    def test_where_no_other_host_is_free(self):
+        self.pool("pc25", "pc06")
+        self.begin("--detach", "-t", "lab").wait(60)
+        self.cut_power("best")
+        self.power_on("best")
+        p = self.w.gn("attach", "proj-1")
+        self.assertEqual(p.code, 100, p.err)
+        self.assertIn("proj-1 cannot begin again: none of the 2 hosts of 'lab' can take it", p.err)
+        self.assertIn("pc25: it was there that the run was lost", p.err)
+        self.pool("pc[24-25]")
+        self.go()
+        self.good(self.w.gn("attach", "proj-1"))
+        self.assertEqual(self.effects(), ["end far", "start far", "start far-best"])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ static void what_was_asked_for_comes_back_as_it_was(void **state)
     s.env[0] = (struct gn_env_var){gn_strdup("K"), gn_strdup("v")};
     s.env[1] = (struct gn_env_var){gn_strdup("SECRET"), NULL};
     s.max_bytes = 1000000000;
+    s.pool = gn_strdup("lab");
     gn_spec_format(&s, &text);
     assert_int_equal(gn_spec_parse(text.ptr, &back, &err), GN_OK);
     assert_int_equal(back.words.n, 2);
@@ -39,6 +40,7 @@ static void what_was_asked_for_comes_back_as_it_was(void **state)
     assert_int_equal(back.max_bytes, 1000000000);
     assert_null(back.dest);
     assert_null(back.setup);
+    assert_string_equal(back.pool, "lab");
     gn_spec_clear(&back);
     gn_spec_clear(&s);
     gn_buf_clear(&text);
