@@ -26,7 +26,7 @@ struct fake_machine {
 struct fake_cloud {
     struct fake_machine m[MACHINES];
     int n;
-    int64_t base_ms; /* of the fake clock */
+    int64_t now_ms; /* of the fake clock, which only goes on when somebody looks at it */
     uint64_t seed;
     int die, lose, refuse, full, vanish; /* odds */
     int calls;
@@ -40,8 +40,9 @@ struct fake_cloud *fake_map(void);
 unsigned fake_rand(unsigned n); /* 0..n-1 */
 bool fake_odds(int one_in);     /* false when one_in is 0 */
 void fake_maybe_die(void);      /* kill -9 of whoever is running */
-int64_t fake_now_ms(void);      /* a thousand times as fast as the clock on the wall */
-void fake_tick(void);           /* machines end at their deadlines */
+int64_t fake_now_ms(void);
+void fake_pass(int64_t ms);
+void fake_tick(void); /* machines end at their deadlines */
 int fake_alive(void);
 int fake_open(const struct gn_ctx *ctx, const struct gn_target *t, struct gn_provider **out,
               struct gn_err *err);
