@@ -14,4 +14,6 @@ export PET_NPROC_PER_NODE
 shift 2
 # the first has the run's own log, each other one of its own
 [ "$RANK" = 0 ] || exec >>"$GNRRUN_RUN_DIR/log.$RANK" 2>&1
+# who stops the run finds the tasks by it
+[ "$RANK" != 0 ] || echo "$SLURM_STEP_ID" >"$GNRRUN_RUN_DIR/step"
 exec "$@"

@@ -239,7 +239,7 @@ sys.exit(int(os.environ.get('FAIL', '-1')) == rank)
         self.assertEqual(self.w.gn("logs", "--rank", "3").out, b"rank 3 of 4 1 2 1\n")
 
     def test_several_nodes_are_stopped_and_refused_where_there_is_one(self):
-        self.w.write("train.py", "import os, signal, sys, time\ndef end(*_):\n    print('saving', os.environ['RANK'], flush=True)\n    sys.exit(0)\n"
+        self.w.write("train.py", "import os, signal, sys, time\ndef end(*_):\n    time.sleep(1)\n    print('saving', os.environ['RANK'], flush=True)\n    sys.exit(0)\n"
                                  "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\ntime.sleep(300)\n")
         p = self.w.popen("train.py", "-t", "cluster", "--nodes", "2")
         wait_until("the first to speak", lambda: b"up" in self.w.local_log("proj-1"), 40)

@@ -335,7 +335,7 @@ seen='' grace=30
 # two looks: it may shorten $grace.
 end_all() {
     members "$1" "$2"
-    signal TERM
+    ask_all
     until_=$(now)
     while members "$1" "$2" && [ -n "$all" ]; do
         again
@@ -360,6 +360,10 @@ signal() {
 
 again() {
     :
+}
+
+ask_all() {
+    signal TERM
 }
 
 # in_session COMMAND...: become it, in a session of our own if there is a way, with

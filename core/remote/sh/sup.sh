@@ -131,6 +131,13 @@ again() {
     if first "$d/grace" && number "$line"; then grace=$line; fi
 }
 
+# ask_all: TERM tells srun to kill its tasks at once, and on the other nodes they would hear nothing before; so
+# where there are tasks Slurm hands the signal to each of them, and srun waits for them as it did.
+ask_all() {
+    if first "$d/step" && number "$line" && scancel --signal=TERM "${SLURM_JOB_ID:-}.$line" 2>/dev/null; then return; fi
+    signal TERM
+}
+
 # wait_job: rc=how it ended.  A trapped signal makes wait return early, with the
 # signal's number; then it is asked again.
 wait_job() {
