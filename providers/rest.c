@@ -33,6 +33,18 @@ static int refused(const struct gn_rest *r, const struct gn_http_answer *a, stru
     return err->code;
 }
 
+/* A refusal that follows a lost answer says nothing of what the lost one did. */
+static int in_doubt(const struct gn_rest_call *c, const struct gn_http_answer *a, int rc,
+                    struct gn_err *err)
+{
+    bool adds = strcmp(c->method, "POST") == 0 || strcmp(c->method, "PUT") == 0;
+
+    if (!rc || !a->doubt || !adds || rc == GN_E_EXISTS || rc == GN_E_NOTFOUND || rc == GN_E_NET ||
+        rc == GN_E_TIMEOUT || rc == GN_E_CANCEL)
+        return rc;
+    return err->code = GN_E_PROTO;
+}
+
 static int read_answer(const struct gn_rest *r, const struct gn_http_answer *a,
                        struct gn_json **out, struct gn_err *err)
 {
@@ -76,6 +88,10 @@ int gn_rest(const struct gn_rest *r, const struct gn_rest_call *c, struct gn_jso
         gn_err_prefix(err, "%s: ", r->name);
     if (!rc)
         rc = read_answer(r, &a, out, err);
+    /* what was too long to be read was an answer all the same */
+    if (rc == GN_E_LIMIT)
+        rc = err->code = GN_E_PROTO;
+    rc = in_doubt(c, &a, rc, err);
     if (!rc && c->keep)
         gn_buf_add(c->kept, a.kept.ptr, a.kept.len);
     for (size_t i = 0; i < call.headers.n; i++)

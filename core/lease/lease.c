@@ -115,8 +115,9 @@ static int adopt(struct gn_hire *h, const struct gn_lease *got, struct gn_err *e
     return rc == GN_E_EXISTS ? undo(h, err) : rc;
 }
 
+/* *made: the provider has it, whatever failed after that. */
 static int create(struct gn_hire *h, bool again, const struct gn_buf *data,
-                  const struct gn_buf *login, struct gn_err *err)
+                  const struct gn_buf *login, bool *made, struct gn_err *err)
 {
     const struct gn_lease *l = &h->rent.lease;
     struct gn_lease got = *l;
@@ -143,12 +144,13 @@ static int create(struct gn_hire *h, bool again, const struct gn_buf *data,
                           disk);
     spec.disk_gb = (int)(bytes / 1000000000);
     rc = h->provider->ops->create(h->provider, h->l->ctx, &spec, &got, err);
+    *made = !rc;
     return rc ? rc : adopt(h, &got, err);
 }
 
 /*
- * An answer was lost, and the provider keeps no tokens: was it made?  Asked for until it must have shown
- * up.  *found: it is there.
+ * An answer was lost: was it made?  Asked for until it must have shown up.  *found: it is there.  GN_OK
+ * without it: the provider itself said so in the end; a look that fails says nothing.
  */
 static int search(struct gn_hire *h, bool *found, struct gn_err *err)
 {
@@ -157,20 +159,46 @@ static int search(struct gn_hire *h, bool *found, struct gn_err *err)
     int rc = GN_OK;
 
     *found = false;
-    for (unsigned n = 0; !rc && ctx->mono_ms(ctx) - begun < UNSEEN_MS; n++) {
+    for (unsigned n = 0; !rc; n++) {
         struct gn_lease got = h->rent.lease;
+        int64_t waited = ctx->mono_ms(ctx) - begun;
 
         rc = h->provider->ops->poll(h->provider, ctx, &got, err);
-        if (!rc) {
+        if (!rc || rc == GN_E_CAPACITY) { /* the latter: what is left of it must be ended */
+            gn_err_clear(err);
             *found = true;
             return adopt(h, &got, err);
         }
-        if (rc != GN_E_NOTFOUND && !gn_is_unsure(rc))
+        if (waited >= UNSEEN_MS && rc == GN_E_NOTFOUND) {
+            gn_err_clear(err);
+            return GN_OK;
+        }
+        if (waited >= 2 * UNSEEN_MS || (rc != GN_E_NOTFOUND && !gn_is_unsure(rc)))
             return rc;
         gn_err_clear(err);
         rc = gn_lease_wait(ctx, n, err);
     }
     return rc;
+}
+
+/*
+ * The provider says no.  That is no word about an earlier question whose answer was lost: one that knows its
+ * tokens again was not searched for before this one, so it is now.
+ */
+static int refused(struct gn_hire *h, bool again, struct gn_err *err)
+{
+    struct gn_err no = *err;
+    bool found = false;
+    int rc = GN_OK;
+
+    if (again && (h->provider->ops->caps & GN_CAP_IDEMPOTENT)) {
+        gn_err_clear(err);
+        rc = search(h, &found, err);
+    }
+    if (rc || found)
+        return rc;
+    *err = no;
+    return close_intent(h, err);
 }
 
 /* Until there is an answer; without one the intent stays. */
@@ -181,7 +209,7 @@ static int ask(struct gn_hire *h, bool again, struct gn_err *err)
     int rc = gn_lease_keys_read(h, &data, &login, err);
 
     for (unsigned n = 0; !rc; n++) {
-        bool found = false;
+        bool found = false, made = false;
 
         if (again && !(h->provider->ops->caps & GN_CAP_IDEMPOTENT))
             rc = search(h, &found, err);
@@ -192,11 +220,11 @@ static int ask(struct gn_hire *h, bool again, struct gn_err *err)
         rc = gn_rent_put(h->l, &h->rent, GN_LEASE_INTENT, err);
         if (rc)
             break;
-        rc = create(h, again, &data, &login, err);
-        if (!rc || rc == GN_E_CANCEL)
+        rc = create(h, again, &data, &login, &made, err);
+        if (!rc || made || rc == GN_E_CANCEL)
             break;
         if (!gn_is_unsure(rc)) {
-            rc = close_intent(h, err);
+            rc = refused(h, again, err);
             break;
         }
         if (n + 1 == ASKS)

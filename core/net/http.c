@@ -379,6 +379,7 @@ int gn_http(const struct gn_ctx *ctx, const struct gn_http_call *c, struct gn_ht
     bool skewed = false;
     int rc = need(err);
 
+    out->doubt = false;
     if (!rc && !is_allowed(c->url))
         rc = gn_err_set(err, GN_E_CONFIG, "the provider's address must begin with https://");
     for (unsigned n = 0; !rc; n++) {
@@ -397,6 +398,7 @@ int gn_http(const struct gn_ctx *ctx, const struct gn_http_call *c, struct gn_ht
             again = out->status == 429 || (c->safe && is_theirs(out->status));
         if (!again || n + 1 == TRIALS)
             return rc;
+        out->doubt = out->doubt || (rc ? connected : is_theirs(out->status));
         gn_err_clear(err);
         rc = wait_before(ctx, n, out, err);
     }

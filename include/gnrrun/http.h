@@ -44,6 +44,7 @@ struct gn_http_answer {
     struct gn_buf kept;    /* value of the header `keep` */
     int64_t date_s;        /* theirs; 0 unknown */
     int64_t retry_after_s; /* 0: no advice */
+    bool doubt;            /* an earlier trial of this call may have been carried out */
 };
 #define GN_HTTP_ANSWER_INIT                                                                        \
     {                                                                                              \

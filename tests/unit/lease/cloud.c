@@ -82,6 +82,10 @@ static int enter(bool *lost, struct gn_err *err)
         *lost = false;
         return gn_err_set(err, GN_E_NET, "connection reset");
     }
+    if (fake_odds(fake->deny)) {
+        *lost = false;
+        return gn_err_set(err, GN_E_AUTH, "not allowed");
+    }
     return GN_OK;
 }
 

@@ -29,6 +29,7 @@ struct fake_cloud {
     int64_t now_ms; /* of the fake clock, which only goes on when somebody looks at it */
     uint64_t seed;
     int die, lose, refuse, full, vanish; /* odds */
+    int deny;                            /* likewise: who asks may not, for once */
     int calls;
     bool forgetful; /* no tokens: who asks twice has two */
     int twice; /* creates of a token that was known, without saying so, or that made a second machine: must stay 0 */

@@ -237,6 +237,7 @@ static void one_history(uint64_t seed)
     set_odds(10 + (int)fake_rand(60), 3 + (int)fake_rand(10), 3 + (int)fake_rand(10),
              2 + (int)fake_rand(4), 3 + (int)fake_rand(10));
     fake->forgetful = seed % 2 == 0;
+    fake->deny = seed % 3 ? 4 + (int)fake_rand(20) : 0;
     steps = 1 + (int)fake_rand(5);
     for (int i = 0; i < steps; i++) {
         invoke(fake_rand(4) == 0 ? END : fake_rand(4) == 0 ? LOOK : GET);
@@ -245,6 +246,7 @@ static void one_history(uint64_t seed)
             fail_msg("history %llu: two machines for one run", (unsigned long long)seed);
     }
     set_odds(0, 0, 0, 0, 0);
+    fake->deny = 0;
     if (invoke(END) != GN_OK)
         fail_msg("history %llu: the end fails", (unsigned long long)seed);
     check_promise(seed);
