@@ -237,7 +237,7 @@ static void one_history(uint64_t seed)
     set_odds(10 + (int)fake_rand(60), 3 + (int)fake_rand(10), 3 + (int)fake_rand(10),
              2 + (int)fake_rand(4), 3 + (int)fake_rand(10));
     fake->forgetful = seed % 2 == 0;
-    fake->deny = seed % 3 ? 4 + (int)fake_rand(20) : 0;
+    fake->deny = seed % 3 ? 10 + (int)fake_rand(30) : 0;
     steps = 1 + (int)fake_rand(5);
     for (int i = 0; i < steps; i++) {
         invoke(fake_rand(4) == 0 ? END : fake_rand(4) == 0 ? LOOK : GET);
