@@ -35,7 +35,7 @@ void gn_bar_line(const struct gn_bar *b, int columns, struct gn_buf *out)
 {
     char done[32], total[32], rate[32], left[32];
     struct gn_buf tail = GN_BUF_INIT(512);
-    size_t used, room = columns > 1 ? (size_t)columns - 1 : 1, width = 0;
+    size_t used, room = columns > 1 ? (size_t)columns - 1 : 1, width = 0, start = out->len;
 
     gn_fmt_bytes(b->done, done);
     if (b->total) {
@@ -66,11 +66,10 @@ void gn_bar_line(const struct gn_bar *b, int columns, struct gn_buf *out)
         gn_buf_addc(out, ']');
     }
     gn_buf_add(out, tail.ptr, tail.len);
-    if (gn_width(out->ptr) > room) {
-        size_t cut = gn_width_cut(out->ptr, room);
-
-        out->len = cut;
-        out->ptr[cut] = '\0';
+    /* what stands before the line, a \r, is no part of it */
+    if (gn_width(out->ptr + start) > room) {
+        out->len = start + gn_width_cut(out->ptr + start, room);
+        out->ptr[out->len] = '\0';
     }
     gn_buf_clear(&tail);
 }

@@ -25,7 +25,7 @@ struct gn_bar {
 bool gn_bar_update(struct gn_bar *b, const char *what, uint64_t done, uint64_t total,
                    int64_t now_ms);
 
-/* The line, at most columns wide. */
+/* The line, less than columns wide; added behind what is in out. */
 void gn_bar_line(const struct gn_bar *b, int columns, struct gn_buf *out);
 
 #endif
