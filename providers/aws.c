@@ -211,9 +211,6 @@ static int send_call(struct gn_aws *a, const struct gn_ctx *ctx, const struct gn
     if (json)
         gn_strs_take(&call.headers, gn_printf("X-Amz-Target: %s", c->action));
     rc = gn_http(ctx, &call, answer, err);
-    /* what was too long to be read was an answer all the same */
-    if (rc == GN_E_LIMIT)
-        rc = err->code = GN_E_PROTO;
     gn_strs_clear(&call.headers);
     free(url);
     return rc;

@@ -88,9 +88,6 @@ int gn_rest(const struct gn_rest *r, const struct gn_rest_call *c, struct gn_jso
         gn_err_prefix(err, "%s: ", r->name);
     if (!rc)
         rc = read_answer(r, &a, out, err);
-    /* what was too long to be read was an answer all the same */
-    if (rc == GN_E_LIMIT)
-        rc = err->code = GN_E_PROTO;
     rc = in_doubt(c, &a, rc, err);
     if (!rc && c->keep)
         gn_buf_add(c->kept, a.kept.ptr, a.kept.len);

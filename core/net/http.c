@@ -266,7 +266,7 @@ static int say(const struct trial *t, const struct gn_http_call *c, CURLcode cod
     if (gn_interrupted(t->ctx))
         rc = gn_err_set(err, GN_E_CANCEL, "interrupted");
     else if (gn_buf_over(&t->out->body))
-        rc = gn_err_set(err, GN_E_LIMIT, "the answer of '%s' is too long", place.ptr);
+        rc = gn_err_set(err, GN_E_PROTO, "the answer of '%s' is too long", place.ptr);
     else
         rc = gn_err_set(err, code == CURLE_OPERATION_TIMEDOUT ? GN_E_TIMEOUT : GN_E_NET,
                         "no answer from '%s': %s", place.ptr, CURL(curl_easy_strerror)(code));

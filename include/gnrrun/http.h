@@ -52,7 +52,8 @@ struct gn_http_answer {
     }
 
 /*
- * GN_OK: there is an answer, whatever its status.  GN_E_NET, GN_E_TIMEOUT: none; GN_E_LIMIT: too long.
+ * GN_OK: there is an answer, whatever its status.  GN_E_NET, GN_E_TIMEOUT: none; GN_E_PROTO: one that is too
+ * long to be read, so what was asked for may have been done.
  * Tried up to four times, with full jitter and Retry-After, where that is safe: after 429, after a connection
  * that did not come about, and if c->safe after any failure of theirs (500, 502, 503, 504) or of the line.
  */

@@ -1,7 +1,8 @@
 /*
  * fetch - one call of gn_http() and what came of it: fetch [safe] METHOD URL [BODY]
  *
- * Writes "STATUS BYTES" or "error CODE MESSAGE", and each event on stderr.
+ * Writes "STATUS BYTES", " in doubt" behind it if an earlier trial may have been carried out, or "error CODE
+ * MESSAGE"; and each event on stderr.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
     if (gn_http(&ctx, &c, &a, &err))
         printf("error %d %s\n", err.code, err.msg);
     else
-        printf("%d %zu\n", a.status, a.body.len);
+        printf("%d %zu%s\n", a.status, a.body.len, a.doubt ? " in doubt" : "");
     gn_http_answer_clear(&a);
     return 0;
 }

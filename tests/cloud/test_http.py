@@ -14,7 +14,7 @@ import time
 import unittest
 
 FETCH = sys.argv[1]
-NET, TIMEOUT, LIMIT, HOSTKEY, CONFIG = -6, -11, -12, -8, -5
+NET, TIMEOUT, PROTO, HOSTKEY, CONFIG = -6, -11, -13, -8, -5
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -80,15 +80,20 @@ class Case(unittest.TestCase):
         for step in ("cut", (500, {}, b""), (503, {}, b"")):
             self.call("POST", self.url, "x", script=[step])
             self.assertEqual(len(self.server.seen), 1, step)
-            self.assertEqual(self.call("safe", "POST", self.url, "x", script=[step]), "200 2")
+            self.assertEqual(self.call("safe", "POST", self.url, "x", script=[step]), "200 2 in doubt")
             self.assertEqual(len(self.server.seen), 2, step)
-        self.assertEqual(self.call("safe", "GET", self.url, script=[(502, {}, b"")] * 9), "502 0")
+        self.assertEqual(self.call("safe", "GET", self.url, script=[(502, {}, b"")] * 9), "502 0 in doubt")
         self.assertEqual(len(self.server.seen), 4)
 
     def test_too_many_requests_were_not_carried_out(self):
         self.assertEqual(self.call("POST", self.url, "x", script=[(429, {"Retry-After": "1"}, b"")]), "200 2")
         first, second = [s[4] for s in self.server.seen]
         self.assertGreaterEqual(second - first, 1)
+        self.assertEqual(self.call("safe", "POST", self.url, "x", script=[(429, {}, b""), (403, {}, b"")]), "403 0")
+
+    def test_a_refusal_after_a_lost_answer_leaves_doubt(self):
+        self.assertEqual(self.call("safe", "POST", self.url, "x", script=["cut", (403, {}, b"")]), "403 0 in doubt")
+        self.assertEqual(self.call("safe", "POST", self.url, "x", script=[(403, {}, b"")]), "403 0")
 
     def test_a_server_that_says_nothing(self):
         self.fails(TIMEOUT, "POST", self.url, "x", script=["hang"])
@@ -99,9 +104,9 @@ class Case(unittest.TestCase):
         self.assertEqual(self.said.count("POST"), 4)  # nothing can have been carried out
 
     def test_too_much(self):
-        self.fails(LIMIT, "GET", self.url, script=[(200, {}, b"x" * 100001)])
+        self.fails(PROTO, "GET", self.url, script=[(200, {}, b"x" * 100001)])
         bomb = gzip.compress(b"x" * 10000000)
-        self.fails(LIMIT, "GET", self.url, script=[(200, {"Content-Encoding": "gzip"}, bomb)])
+        self.fails(PROTO, "GET", self.url, script=[(200, {"Content-Encoding": "gzip"}, bomb)])
 
     def test_nobody_is_sent_elsewhere(self):
         self.assertEqual(self.call("GET", self.url, script=[(302, {"Location": self.url + "/stolen"}, b"")]), "302 0")
