@@ -115,12 +115,10 @@ static int adopt(struct gn_hire *h, const struct gn_lease *got, struct gn_err *e
     return rc == GN_E_EXISTS ? undo(h, err) : rc;
 }
 
-/* *made: the provider has it, whatever failed after that. */
 static int create(struct gn_hire *h, bool again, const struct gn_buf *data,
-                  const struct gn_buf *login, bool *made, struct gn_err *err)
+                  const struct gn_buf *login, struct gn_lease *got, struct gn_err *err)
 {
     const struct gn_lease *l = &h->rent.lease;
-    struct gn_lease got = *l;
     struct gn_lease_spec spec = {.token = h->rent.token,
                                  .again = again,
                                  .owner = l->owner,
@@ -131,7 +129,6 @@ static int create(struct gn_hire *h, bool again, const struct gn_buf *data,
                                  .login_key = login->ptr};
     const char *disk = gn_target_setting(h->provider->target, "disk");
     uint64_t bytes = 0;
-    int rc;
 
     snprintf(spec.name, sizeof spec.name, "%s", l->name);
     snprintf(spec.offer.machine, sizeof spec.offer.machine, "%s", l->machine);
@@ -143,9 +140,8 @@ static int create(struct gn_hire *h, bool again, const struct gn_buf *data,
         return gn_err_set(err, GN_E_CONFIG, "'disk' must be a size such as 100GB, not '%.40s'",
                           disk);
     spec.disk_gb = (int)(bytes / 1000000000);
-    rc = h->provider->ops->create(h->provider, h->l->ctx, &spec, &got, err);
-    *made = !rc;
-    return rc ? rc : adopt(h, &got, err);
+    *got = *l;
+    return h->provider->ops->create(h->provider, h->l->ctx, &spec, got, err);
 }
 
 /*
@@ -209,7 +205,8 @@ static int ask(struct gn_hire *h, bool again, struct gn_err *err)
     int rc = gn_lease_keys_read(h, &data, &login, err);
 
     for (unsigned n = 0; !rc; n++) {
-        bool found = false, made = false;
+        struct gn_lease got;
+        bool found = false;
 
         if (again && !(h->provider->ops->caps & GN_CAP_IDEMPOTENT))
             rc = search(h, &found, err);
@@ -220,8 +217,12 @@ static int ask(struct gn_hire *h, bool again, struct gn_err *err)
         rc = gn_rent_put(h->l, &h->rent, GN_LEASE_INTENT, err);
         if (rc)
             break;
-        rc = create(h, again, &data, &login, &made, err);
-        if (!rc || made || rc == GN_E_CANCEL)
+        rc = create(h, again, &data, &login, &got, err);
+        if (!rc) {
+            rc = adopt(h, &got, err); /* it is made, whatever fails from here */
+            break;
+        }
+        if (rc == GN_E_CANCEL)
             break;
         if (!gn_is_unsure(rc)) {
             rc = refused(h, again, err);
