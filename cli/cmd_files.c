@@ -74,7 +74,8 @@ static void print_files(struct gn_cli *c, const struct gn_manifest *m, const cha
             print_row(c, v[shown]);
     }
     if (!c->json)
-        gn_ui_outf(c->ui, "%10s  in %zu files of %s\n", gn_fmt_bytes(m->bytes, size), files, root);
+        gn_ui_outf(c->ui, "%10s  in %zu file%s of %s\n", gn_fmt_bytes(m->bytes, size), files,
+                   files == 1 ? "" : "s", root);
     if (!c->json && !all && files > shown)
         gn_ui_say(c->ui, "the %d largest are shown; see 'gnrrun files --all', or '--why PATH'",
                   LARGEST);

@@ -1,4 +1,3 @@
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +81,7 @@ static void show_text(struct gn_cli *c, const struct gn_asked *a, const struct g
                       const char *command, const struct gn_weighed *w)
 {
     const char *setup = setup_name(&p->setup);
-    char size[32];
+    char size[64];
     size_t members = count_members(&a->spec);
 
     gn_ui_outf(c->ui, "project  %s (%s)\n", a->config.project.name, a->config.project.root);
@@ -96,16 +95,16 @@ static void show_text(struct gn_cli *c, const struct gn_asked *a, const struct g
         gn_ui_outf(c->ui, "folder   %s\n", p->program.workdir);
     if (setup)
         gn_ui_outf(c->ui, "setup    %s\n", setup);
-    gn_ui_outf(c->ui, "ship     %zu entries, %s, less what is there already\n", p->tree->n,
-               gn_fmt_bytes(p->tree->bytes, size));
+    gn_ui_outf(c->ui, "ship     %s, less what is there already\n",
+               gn_fmt_files(gn_manifest_files(p->tree), p->tree->bytes, size));
     for (size_t i = 0; i < p->n_data; i++) {
         const struct gn_data_item *d = &p->data[i];
 
         if (d->there)
             gn_ui_outf(c->ui, "data     %s: %s over there\n", d->name, d->there);
         else
-            gn_ui_outf(c->ui, "data     %s: %zu entries, %s, once per host\n", d->name, d->tree->n,
-                       gn_fmt_bytes(d->tree->bytes, size));
+            gn_ui_outf(c->ui, "data     %s: %s, once per host\n", d->name,
+                       gn_fmt_files(gn_manifest_files(d->tree), d->tree->bytes, size));
     }
     if (a->spec.time_s)
         gn_ui_outf(c->ui, "limit    %s\n", gn_fmt_seconds(a->spec.time_s, size));

@@ -1,10 +1,8 @@
-#include <inttypes.h>
-
 #include "cli/runs.h"
 
 static void say(struct gn_cli *c, const struct gn_asked *a, const struct gn_ship_report *r)
 {
-    char size[32], sent[32];
+    char size[64], sent[32];
 
     if (c->json) {
         struct gn_json *o = gn_json_object();
@@ -18,8 +16,8 @@ static void say(struct gn_cli *c, const struct gn_asked *a, const struct gn_ship
         gn_ui_json(c->ui, o);
         return;
     }
-    gn_ui_say(c->ui, "'%s' has project '%s': %" PRIu64 " entries, %s; %s were sent", a->target.name,
-              a->config.project.name, r->entries, gn_fmt_bytes(r->bytes, size),
+    gn_ui_say(c->ui, "'%s' has project '%s': %s; %s were sent", a->target.name,
+              a->config.project.name, gn_fmt_files(r->files, r->bytes, size),
               gn_fmt_bytes(r->sent_bytes, sent));
 }
 

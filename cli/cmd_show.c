@@ -28,9 +28,9 @@ static void fact_time(struct gn_cli *c, const char *key, int64_t at_s)
 static void fact_size(struct gn_cli *c, const char *key, int64_t files, int64_t bytes,
                       const char *more)
 {
-    char size[32];
-    char *text = gn_printf("%lld files, %s%s", (long long)files,
-                           gn_fmt_bytes(bytes > 0 ? (uint64_t)bytes : 0, size), more);
+    char size[64];
+    char *text = gn_printf(
+        "%s%s", gn_fmt_files((uint64_t)files, bytes > 0 ? (uint64_t)bytes : 0, size), more);
 
     fact(c, key, text);
     free(text);

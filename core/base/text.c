@@ -26,6 +26,15 @@ char *gn_fmt_bytes(uint64_t bytes, char out[32])
     return out;
 }
 
+char *gn_fmt_files(uint64_t files, uint64_t bytes, char out[64])
+{
+    char size[32];
+
+    snprintf(out, 64, "%" PRIu64 " file%s, %s", files, files == 1 ? "" : "s",
+             gn_fmt_bytes(bytes, size));
+    return out;
+}
+
 /* "3 h": a list has thousands of these, and printf takes its time. */
 static char *add_unit(char *to, int64_t n, char unit)
 {

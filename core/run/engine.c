@@ -75,11 +75,10 @@ void gn_road_say_fetched(const struct gn_road *road, const struct gn_fetch_repor
     const struct gn_ctx *ctx = road->e->ctx;
     /* of a sweep they are summed up at the end */
     enum gn_event_kind kind = road->run->member ? GN_EV_DEBUG : GN_EV_STEP;
-    char size[32];
+    char size[64];
 
     if (r->files)
-        gn_event_text(ctx, kind, "fetched %" PRIu64 " file%s, %s", r->files,
-                      r->files == 1 ? "" : "s", gn_fmt_bytes(r->bytes, size));
+        gn_event_text(ctx, kind, "fetched %s", gn_fmt_files(r->files, r->bytes, size));
     else
         gn_event_text(ctx, kind, "no new results to fetch");
     if (r->refused)

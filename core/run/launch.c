@@ -232,15 +232,6 @@ static int ask_status(struct gn_road *road, bool *there, struct gn_err *err)
     return *there ? gn_road_note_status(road, &st, err) : GN_OK;
 }
 
-static int64_t count_files(const struct gn_manifest *m)
-{
-    int64_t n = 0;
-
-    for (size_t i = 0; i < m->n; i++)
-        n += m->v[i].kind == GN_FILE;
-    return n;
-}
-
 /* Write down what this run is made of before anything of it leaves. */
 static int write_plan(struct gn_road *road, const struct gn_preview *view, struct gn_err *err)
 {
@@ -256,7 +247,7 @@ static int write_plan(struct gn_road *road, const struct gn_preview *view, struc
     if (rc)
         return rc;
     gn_run_set_text(&run->snapshot, view->tree->id);
-    run->ship_files = count_files(view->tree);
+    run->ship_files = (int64_t)gn_manifest_files(view->tree);
     run->ship_bytes = (int64_t)view->tree->bytes;
     gn_run_set_text(&run->workdir, gn_road_root(road));
     if (run->state == GN_CREATED) {

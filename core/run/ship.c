@@ -21,6 +21,7 @@ static int ship_once(struct gn_road *road, struct gn_ship_report *report, struct
     road->tree = NULL;
     memcpy(report->snapshot, view.tree->id, sizeof report->snapshot);
     report->entries = view.tree->n;
+    report->files = gn_manifest_files(view.tree);
     report->bytes = view.tree->bytes;
     report->sent_bytes += cargo.wire;
     gn_preview_clear(&view);

@@ -36,12 +36,11 @@ struct shipping {
 static void say_shipping(const struct shipping *s)
 {
     const struct gn_parcel *p = &s->parcel;
-    char size[32];
+    char size[64];
 
     if (p->files)
-        gn_event_text(s->road->e->ctx, GN_EV_STEP, "shipping %" PRIu64 " file%s, %s, to '%s'",
-                      p->files, p->files == 1 ? "" : "s", gn_fmt_bytes(p->total, size),
-                      s->road->target.name);
+        gn_event_text(s->road->e->ctx, GN_EV_STEP, "shipping %s, to '%s'",
+                      gn_fmt_files(p->files, p->total, size), s->road->target.name);
     else
         gn_event_text(s->road->e->ctx, GN_EV_STEP, "nothing new to ship to '%s'",
                       s->road->target.name);

@@ -53,6 +53,15 @@ static int by_path(const void *key, const void *entry)
     return strcmp(key, ((const struct gn_entry *)entry)->path);
 }
 
+size_t gn_manifest_files(const struct gn_manifest *m)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->n; i++)
+        n += m->v[i].kind == GN_FILE;
+    return n;
+}
+
 const struct gn_entry *gn_manifest_find(const struct gn_manifest *m, const char *path)
 {
     return m->n ? bsearch(path, m->v, m->n, sizeof *m->v, by_path) : NULL;

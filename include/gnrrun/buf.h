@@ -69,6 +69,8 @@ void gn_buf_drop(struct gn_buf *b, size_t n);
 /* Human sizes and times: "1.4 GB", "3 m 20 s".  out holds at least 32 bytes. */
 char *gn_fmt_bytes(uint64_t bytes, char out[32]);
 char *gn_fmt_seconds(int64_t seconds, char out[32]);
+/* "1 file, 257 B", "12 files, 3.4 MB". */
+char *gn_fmt_files(uint64_t files, uint64_t bytes, char out[64]);
 
 /* Millionths of a US dollar, rounded up: "$1.90", "$0.017"; below 0: "unknown". */
 char *gn_fmt_money(int64_t microusd, char out[32]);

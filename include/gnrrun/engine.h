@@ -94,8 +94,8 @@ GN_MUST int gn_engine_create(struct gn_engine *e, const struct gn_config *config
 /* `ship`: what the target lacks of project and data comes there; nothing is run. */
 struct gn_ship_report {
     char snapshot[GN_HASH_HEX];
-    uint64_t entries, bytes; /* of the project */
-    uint64_t sent_bytes;     /* over the line */
+    uint64_t entries, files, bytes; /* of the project; entries: with folders and links */
+    uint64_t sent_bytes;            /* over the line */
 };
 /* line: an open connection to use, which stays the caller's, or NULL.  A broken line is tried again. */
 GN_MUST int gn_engine_ship(struct gn_engine *e, const struct gn_config *config,

@@ -108,6 +108,8 @@ GN_MUST int gn_manifest_write(const struct gn_manifest *m, const char *path, str
 GN_MUST int gn_manifest_read(const char *path, struct gn_manifest **out, struct gn_err *err);
 /* Only its id, from the first bytes of the file; the rest may be damaged. */
 GN_MUST int gn_manifest_read_id(const char *path, char id[GN_HASH_HEX], struct gn_err *err);
+/* How many entries are files. */
+size_t gn_manifest_files(const struct gn_manifest *m);
 const struct gn_entry *gn_manifest_find(const struct gn_manifest *m, const char *path);
 
 /* What must be done to turn old into cur: visited in cur's order, deletions (in reverse order) first. */

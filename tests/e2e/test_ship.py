@@ -44,12 +44,16 @@ class Ship(Shipping):
     def test_alone_it_leaves_the_tree_and_the_next_run_finds_it(self):
         self.w.write("train.py", "print(open('data.txt').read())")
         self.w.write("data.txt", "x" * 100000)
+        self.w.write("lib/a.py", "")
         first = self.ship()
         self.same()
-        self.assertEqual(first["entries"], 2)
+        self.assertEqual(first["entries"], 4)
         self.assertEqual(self.ship()["sent_bytes"], 0)
         self.good(self.w.gn("train.py", "-t", "ravan"))
-        self.assertLess(self.w.show()["sent_bytes"], 40000)
+        run = self.w.show()
+        self.assertLess(run["sent_bytes"], 40000)
+        self.assertEqual(run["ship_files"], 3)
+        self.assertIn("ship     3 files, 100 kB, ", self.w.gn("plan", "train.py", "-t", "ravan").out.decode())
 
     def test_of_a_large_file_only_changed_blocks_travel(self):
         rnd = random.Random(4)

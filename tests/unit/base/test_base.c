@@ -51,12 +51,17 @@ static void foreign_text_cannot_drive_a_terminal(void **state)
     gn_buf_clear(&b);
 }
 
-static void sizes_and_times_are_read_as_people_write_them(void **state)
+static void sizes_and_times_are_read_and_said_as_people_write_them(void **state)
 {
     uint64_t n = 0;
     int64_t s = 0;
+    char said[64];
 
     (void)state;
+    assert_string_equal(gn_fmt_files(1, 257, said), "1 file, 257 B");
+    assert_string_equal(gn_fmt_files(0, 0, said), "0 files, 0 B");
+    assert_string_equal(gn_fmt_files(UINT64_MAX, UINT64_MAX, said),
+                        "18446744073709551615 files, 18 EB");
     assert_true(gn_parse_bytes("8GB", &n));
     assert_int_equal(n, 8000000000);
     assert_true(gn_parse_bytes("1.5k", &n));
@@ -229,7 +234,7 @@ int main(void)
         cmocka_unit_test(a_buffer_never_passes_its_ceiling),
         cmocka_unit_test(a_quoted_word_is_one_word_of_sh),
         cmocka_unit_test(foreign_text_cannot_drive_a_terminal),
-        cmocka_unit_test(sizes_and_times_are_read_as_people_write_them),
+        cmocka_unit_test(sizes_and_times_are_read_and_said_as_people_write_them),
         cmocka_unit_test(cksum_is_that_of_posix),
         cmocka_unit_test(sha256_is_that_of_the_standard),
         cmocka_unit_test(near_misses_are_near),
